@@ -11,6 +11,7 @@
 use recard::diagnostic::{RenderStyle, Source, render};
 use recard::model::{CardKey, Digest, Layout, LeadCustomerType, PortalId};
 use recard::plan::diff::diff;
+use recard::portal::MethodFamily;
 use recard::portal::wire::{BatchResponse, RawCommandResult, card, decode, people};
 use recard::records::plan_file::{PlanFile, RestorePlanFile};
 use recard::records::{
@@ -330,7 +331,8 @@ fn result(value: &RawValue) {
     if let Ok(Some(layout)) = card::layout(value) {
         assert_eq!(layout.as_json(), value.get(), "a layout is kept byte for byte");
         shown(&layout);
-        let body = card::set_body(CardKey::common(LeadCustomerType::Simple), &layout);
+        let key = CardKey::common(LeadCustomerType::Simple);
+        let body = card::set_body(key, MethodFamily::Lead, &layout);
         let body = body.expect("what was read can be put back");
         let kept =
             body.strip_suffix(b"}").is_some_and(|body| body.ends_with(layout.as_json().as_bytes()));

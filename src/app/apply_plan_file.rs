@@ -126,8 +126,13 @@ async fn resolve(
     content: &PlanFileContent,
     observer: &impl Observer,
 ) -> Result<DesiredState, Error> {
-    let resolved = engine::resolve_existing(&session.portal.reader(), manifests.declaration).await;
-    let Resolution { mut desired, warnings, employees: _ } =
+    let resolved = engine::resolve_existing(
+        &session.portal.reader(),
+        manifests.declaration,
+        session.caller.portal_admin,
+    )
+    .await;
+    let Resolution { mut desired, warnings, employees: _, labels: _ } =
         resolved.map_err(|error| Error::Portal(Phase::Lookup, error))?;
     if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
         return Err(Error::Manifests(warnings));

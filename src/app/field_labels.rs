@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::FieldLabels;
+use crate::model::CardLabels;
 use crate::ports::StoreError;
 use crate::records::PortalLabels;
 use crate::store::Store;
@@ -12,22 +12,29 @@ use crate::store::Store;
 /// # Errors
 ///
 /// If they cannot be read. That is no reason to stop: fields are then shown by their codes.
-pub fn known_labels(store: &Store) -> Result<FieldLabels, StoreError> {
-    Ok(store.field_labels()?.map(|known| known.lead).unwrap_or_default())
+pub fn known_labels(store: &Store) -> Result<CardLabels, StoreError> {
+    Ok(store.field_labels()?.map(|known| known.labels).unwrap_or_default())
 }
 
-/// Stores labels that the portal told, unless the store has them already.
+/// Adds labels that the portal told to those that are known, and stores them all, unless the store
+/// has them already.
 ///
 /// # Errors
 ///
 /// If they cannot be written.
-pub fn save_labels(store: &Store, told: &FieldLabels, at: Timestamp) -> Result<(), StoreError> {
+pub fn save_labels(
+    store: &Store,
+    labels: &mut CardLabels,
+    told: CardLabels,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    labels.update(told);
     match known_labels(store) {
-        Ok(known) if known == *told => Ok(()),
+        Ok(known) if known == *labels => Ok(()),
         _ => store.save_field_labels(&PortalLabels {
             at,
             portal: store.portal().clone(),
-            lead: told.clone(),
+            labels: labels.clone(),
         }),
     }
 }

@@ -127,7 +127,8 @@ impl Narrowing {
             let available = all().map(|key| key.to_string()).collect();
             return Err(Unmatched::Together.with(available));
         }
-        let DesiredState { targets, people, guards: _, shared, gaps, departments: _ } = desired;
+        let DesiredState { targets, people, guards: _, shared, gaps, departments: _, kinds: _ } =
+            desired;
         targets.retain(|target| left.contains(&target.key));
         shared.retain(|key, _| left.contains(key));
         gaps.retain(|key, _| left.contains(key));

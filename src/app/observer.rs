@@ -20,6 +20,8 @@ pub enum Warning {
     Lock(Text),
     /// The proof of the portal's release could not be stored.
     ProofNotSaved(StoreError),
+    /// The labels of fields could not be stored.
+    LabelsNotSaved(StoreError),
     /// The report of the run could not be stored. It can be made from the journal.
     ReportNotSaved(StoreError),
     /// A journal is damaged; its whole lines and the backups are used.

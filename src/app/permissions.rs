@@ -9,6 +9,7 @@ use super::Session;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::{CardKey, LeadCustomerType, UnreadableReason, UserId};
 use crate::plan::{Decision, HoldReason, Plan, PlannedTarget};
+use crate::portal::MethodFamily;
 use crate::ports::{CardRead, PortalError, ReadPortal as _};
 
 /// Returns a warning if the portal treats the caller as a user without the permission. Sends one
@@ -44,6 +45,21 @@ pub(super) async fn warning(
         let help = tr!("make the webhook as an administrator of the CRM (of the portal, before release 25.100)");
         Diagnostic::warning(DiagnosticCode::NotAdministrator, target.origin.place.clone(), text).help(help)
     }))
+}
+
+/// Returns a warning if the cards of leads have the methods of all kinds, because the portal has
+/// none of their own.
+pub(super) fn item_methods(session: &Session, plan: &Plan) -> Option<Diagnostic> {
+    if session.portal.method_family() == MethodFamily::Lead {
+        return None;
+    }
+    let lead = plan.targets.iter().find(|target| target.key.kind.lead().is_some())?;
+    let text = tr!("cards of leads are read and reset by crm.item.details.configuration.*");
+    let help = tr!(
+        "the portal has no crm.lead.details.configuration.*, or `--method-family item` says so; both change the same cards"
+    );
+    let place = lead.origin.place.clone();
+    Some(Diagnostic::warning(DiagnosticCode::ItemMethods, place, text).help(help))
 }
 
 /// Reads the card of an impossible user, which needs access to all cards.

@@ -7,7 +7,7 @@ use super::observer::Observer;
 use super::plan::read_cards;
 use super::{Error, Phase, Session};
 use crate::engine;
-use crate::model::{CardKey, FieldLabels, LeadCustomerType, Person, Snapshot, UserId};
+use crate::model::{CardKey, CardKind, CardLabels, Person, Snapshot, UserId};
 use crate::ports::{PeopleQuery, ReadPortal as _};
 
 /// Cards of one person.
@@ -18,10 +18,10 @@ pub struct PersonCards {
     /// The reads of the person's cards.
     pub snapshot: Snapshot,
     /// The labels of the portal's fields.
-    pub labels: FieldLabels,
+    pub labels: CardLabels,
 }
 
-/// Reads the cards of one person, for some types of lead.
+/// Reads the cards of one person, of some kinds.
 ///
 /// # Errors
 ///
@@ -29,12 +29,12 @@ pub struct PersonCards {
 pub async fn person_cards(
     session: &Session,
     selector: &PersonSelector,
-    leads: &[LeadCustomerType],
+    kinds: &[CardKind],
     observer: &impl Observer,
 ) -> Result<PersonCards, Error> {
     let person = find_person(session, selector).await?;
     let mut keys: Vec<CardKey> =
-        leads.iter().map(|lead| CardKey::personal(person.id, *lead)).collect();
+        kinds.iter().map(|kind| CardKey::personal(person.id, *kind)).collect();
     keys.sort();
     keys.dedup();
     let snapshot = read_cards(session, &keys, observer).await?;

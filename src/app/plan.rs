@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::field_labels::save_labels;
 use super::narrowing::Narrowing;
-use super::observer::Observer;
+use super::observer::{Observer, Warning};
 use super::planned::Planned;
 use super::{Error, Phase, Session, permissions};
 use crate::diagnostic::Diagnostic;
@@ -57,7 +58,7 @@ pub async fn plan(
     }
     let extent = narrow(session, &options.narrowing, &mut resolution.desired).await?;
     let snapshot = observe(session, &resolution.desired, observer).await?;
-    from_snapshot(session, manifests, options, (resolution, extent), &snapshot).await
+    from_snapshot(session, manifests, options, (resolution, extent), &snapshot, observer).await
 }
 
 /// Plans, and compares the plan with the manifests. Targets that the portal does not have any more
@@ -80,7 +81,7 @@ pub async fn drift(
     let gone: Vec<Diagnostic> = errors().cloned().collect();
     let snapshot = observe(session, &resolution.desired, observer).await?;
     let whole = (resolution, Extent::Whole);
-    let planned = from_snapshot(session, manifests, options, whole, &snapshot).await?;
+    let planned = from_snapshot(session, manifests, options, whole, &snapshot, observer).await?;
     let drift = Drift::from_plan(&planned.plan, gone);
     Ok((planned, drift))
 }
@@ -92,9 +93,13 @@ async fn resolve(
 ) -> Result<Resolution, Error> {
     let progress = observer.progress();
     progress.on_event(Event::LookingUp);
-    engine::resolve_existing(&session.portal.reader(), manifests.declaration)
-        .await
-        .map_err(|error| Error::Portal(Phase::Lookup, error))
+    engine::resolve_existing(
+        &session.portal.reader(),
+        manifests.declaration,
+        session.caller.portal_admin,
+    )
+    .await
+    .map_err(|error| Error::Portal(Phase::Lookup, error))
 }
 
 async fn observe(
@@ -155,8 +160,9 @@ async fn from_snapshot(
     options: &PlanOptions,
     (resolution, extent): (Resolution, Extent),
     snapshot: &Snapshot,
+    observer: &impl Observer,
 ) -> Result<Planned, Error> {
-    let Resolution { mut desired, mut warnings, employees } = resolution;
+    let Resolution { mut desired, mut warnings, employees, labels: told } = resolution;
     desired.guards.lower(options.max_users);
     for (id, name) in session.portal.department_names().into_iter().flatten() {
         desired.departments.entry(*id).or_insert_with(|| name.clone());
@@ -184,7 +190,12 @@ async fn from_snapshot(
         .await
         .map_err(|error| Error::Portal(Phase::Permissions, error))?;
     warnings.extend(not_allowed);
-    Ok(Planned { plan, warnings, limits: desired.guards })
+    warnings.extend(permissions::item_methods(session, &plan));
+    let mut labels = session.labels.clone();
+    if let Err(error) = save_labels(&session.store, &mut labels, told, session.now()) {
+        observer.warn(Warning::LabelsNotSaved(error));
+    }
+    Ok(Planned { plan, warnings, limits: desired.guards, labels })
 }
 
 /// Counts the employees, unless their number is known, and measures the guards again where the

@@ -1,7 +1,7 @@
 //! Plan of manifests, with what was found on the way to it.
 
 use crate::diagnostic::Diagnostic;
-use crate::model::GuardLimits;
+use crate::model::{CardLabels, GuardLimits};
 use crate::plan::Plan;
 
 /// Plan, and what was found on the way to it.
@@ -13,4 +13,6 @@ pub struct Planned {
     pub warnings: Vec<Diagnostic>,
     /// Limits that the guards were measured against.
     pub limits: GuardLimits,
+    /// Labels of the fields of the types that the manifests name.
+    pub labels: CardLabels,
 }

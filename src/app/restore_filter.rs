@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Error, Phase, Session};
 use crate::engine;
-use crate::model::{CardKey, DepartmentId, LeadCustomerType, RunId, UserId};
+use crate::model::{CardKey, CardKind, DepartmentId, RunId, UserId};
 use crate::ports::ReadPortal as _;
 
 /// Filter of cards.
@@ -19,8 +19,8 @@ pub struct TargetFilter {
     pub departments: BTreeSet<DepartmentId>,
     /// Common cards.
     pub common: bool,
-    /// Cards of this lead customer type alone. Without anything else, all cards of it.
-    pub lead: Option<LeadCustomerType>,
+    /// Cards of this kind alone. Without anything else, all cards of it.
+    pub kind: Option<CardKind>,
     /// These cards alone, if there is a list. A card of it that the run does not have is left out.
     pub cards: Option<BTreeSet<CardKey>>,
 }
@@ -30,7 +30,7 @@ pub(super) struct ResolvedFilter {
     everything: bool,
     users: BTreeSet<UserId>,
     common: bool,
-    lead: Option<LeadCustomerType>,
+    kind: Option<CardKind>,
     cards: Option<BTreeSet<CardKey>>,
 }
 
@@ -48,7 +48,7 @@ impl TargetFilter {
         run: &RunId,
         cards: &BTreeSet<CardKey>,
     ) -> Result<ResolvedFilter, Error> {
-        let Self { all, users, departments, common, lead, cards: listed } = self;
+        let Self { all, users, departments, common, kind, cards: listed } = self;
         let of_run = || cards.iter().copied().collect();
         if !self.is_met(cards) {
             return Err(Error::Filter { run: run.clone(), cards: of_run() });
@@ -57,15 +57,15 @@ impl TargetFilter {
             everything: *all || (users.is_empty() && departments.is_empty() && !common),
             users: users.clone(),
             common: *common,
-            lead: *lead,
+            kind: *kind,
             cards: listed.clone(),
         };
         if departments.is_empty() {
             return Ok(filter);
         }
-        let of_lead = |key: &&CardKey| lead.is_none_or(|lead| lead == key.lead);
+        let of_kind = |key: &&CardKey| kind.is_none_or(|kind| kind == key.kind);
         let people: BTreeSet<UserId> =
-            cards.iter().filter(of_lead).filter_map(|key| key.user()).collect();
+            cards.iter().filter(of_kind).filter_map(|key| key.user()).collect();
         for department in departments {
             let members = members(session, *department, &people).await?;
             if members.is_empty() {
@@ -79,12 +79,12 @@ impl TargetFilter {
 
     /// Returns whether each part of the filter has a card among `cards`, departments aside.
     fn is_met(&self, cards: &BTreeSet<CardKey>) -> bool {
-        let has = |owner: Option<UserId>, lead: Option<LeadCustomerType>| {
-            cards.iter().any(|key| key.user() == owner && lead.is_none_or(|lead| lead == key.lead))
+        let has = |owner: Option<UserId>, kind: Option<CardKind>| {
+            cards.iter().any(|key| key.user() == owner && kind.is_none_or(|kind| kind == key.kind))
         };
-        self.users.iter().all(|user| has(Some(*user), self.lead))
+        self.users.iter().all(|user| has(Some(*user), self.kind))
             && (!self.common || has(None, None))
-            && self.lead.is_none_or(|lead| cards.iter().any(|key| lead == key.lead))
+            && self.kind.is_none_or(|kind| cards.iter().any(|key| kind == key.kind))
     }
 }
 
@@ -95,7 +95,7 @@ impl ResolvedFilter {
             None => self.common,
             Some(user) => self.users.contains(&user),
         };
-        self.lead.is_none_or(|lead| lead == key.lead)
+        self.kind.is_none_or(|kind| kind == key.kind)
             && self.cards.as_ref().is_none_or(|cards| cards.contains(&key))
             && (self.everything || of_owner)
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::observer::{Observer, Warning};
 use crate::engine::CancellationToken;
-use crate::model::{FieldLabels, Identity, ReadTrust, ReleaseSign, TrustEvidence};
+use crate::model::{CardLabels, Identity, ReadTrust, ReleaseSign, TrustEvidence};
 use crate::portal::{Estimate, HttpPortal, PlannedWork};
 use crate::ports::{Clock, LockOwner, StoreError};
 use crate::records::ReadProof;
@@ -50,8 +50,8 @@ pub struct Session {
     pub store: Store,
     /// Owner of the webhook.
     pub caller: Identity,
-    /// Labels of the fields of leads; empty if they are not known.
-    pub labels: FieldLabels,
+    /// Labels of the fields; those of leads come with the caller, others with the manifests.
+    pub labels: CardLabels,
     /// Origin of the runs of this session.
     pub origin: RunOrigin,
     /// Time of day.

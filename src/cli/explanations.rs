@@ -33,6 +33,8 @@ enum Example {
     Edit(&'static str, &'static str),
     /// The base, followed by lines.
     More(&'static str),
+    /// The base with cards of deals, of these pipelines.
+    Deals(&'static str),
     /// The base as it is.
     Base,
     /// A shell command that writes the manifest, which cannot be printed.
@@ -44,6 +46,10 @@ impl Example {
         match self {
             Self::Edit(from, to) => BASE.replacen(from, to, 1),
             Self::More(lines) => format!("{BASE}{lines}"),
+            Self::Deals(pipelines) => BASE.replace("LeadCardReset", "CardReset").replace(
+                "leadCustomerTypes: [simple]",
+                &format!("cards: [{{ deal: {{ pipelines: {pipelines} }} }}]"),
+            ),
             Self::Base => BASE.to_owned(),
             Self::Shell(command) => format!("$ {command}\n"),
         }
@@ -65,7 +71,7 @@ impl Explanation {
 /// Returns the explanation of a code.
 pub(super) fn explanation(code: DiagnosticCode) -> Explanation {
     use DiagnosticCode as Code;
-    use Example::{Base, Edit, More, Shell};
+    use Example::{Base, Deals, Edit, More, Shell};
     const IDS: &str = "ids: [7]";
     const USERS: &str = "users: { ids: [7] }";
     let (meaning, wrong, right) = match code {
@@ -264,6 +270,34 @@ pub(super) fn explanation(code: DiagnosticCode) -> Explanation {
             tr_later!("The portal has several active departments with that name."),
             Edit(IDS, "departments: [Support]"),
             Edit(IDS, "departments: [Sales East]"),
+        ),
+        Code::UnknownPipeline => (
+            tr_later!(
+                "The portal lists no such pipeline, category or smart process to the owner of the webhook."
+            ),
+            Deals("[77]"),
+            Deals("[default]"),
+        ),
+        Code::AmbiguousPipeline => (
+            tr_later!(
+                "The portal has several pipelines, categories or smart processes with that name."
+            ),
+            Deals("[Partners]"),
+            Deals("[5]"),
+        ),
+        Code::PartialPipelines => (
+            tr_later!(
+                "`all` means the pipelines that the owner of the webhook may read; others may exist. A warning."
+            ),
+            Deals("all"),
+            Deals("[default, 5]"),
+        ),
+        Code::ItemMethods => (
+            tr_later!(
+                "The portal has no methods of their own for the cards of leads, so those of all kinds of cards are used. The manifest is right; both change the same cards."
+            ),
+            Base,
+            Base,
         ),
         Code::EmptyDepartment => (
             tr_later!("A department has no active people. A warning."),

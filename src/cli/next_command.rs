@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::args::{DEFAULT_STORE, GlobalArgs};
+use super::args::{DEFAULT_STORE, GlobalArgs, MethodFamilyArg};
 use super::env;
 use crate::diagnostic::visible;
 
@@ -39,6 +39,11 @@ pub(super) fn global_flags(global: &GlobalArgs) -> String {
     }
     if store != DEFAULT_STORE && !said("RECARD_STORE", &store) {
         add("store", &store);
+    }
+    match global.method_family {
+        MethodFamilyArg::Auto => {}
+        MethodFamilyArg::Lead => add("method-family", "lead"),
+        MethodFamilyArg::Item => add("method-family", "item"),
     }
     text
 }

@@ -99,7 +99,7 @@ impl<'a> ManifestView<'a> {
             cost,
             warnings,
             drift: None,
-            labels: &session.app.labels,
+            labels: &planned.labels,
         }
     }
 }

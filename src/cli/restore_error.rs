@@ -8,7 +8,7 @@ use super::session::Session;
 use super::use_cases::use_case_error;
 use crate::app::{self, Error, RestoreSelection, TargetFilter};
 use crate::i18n::Text;
-use crate::model::{CardKey, LeadCustomerType, RunId, UserId};
+use crate::model::{CardKey, CardKind, RunId, UserId};
 use crate::report::visible;
 
 /// Number of people of a run that an error lists.
@@ -37,18 +37,21 @@ pub(super) fn restore_error(
 
 /// Returns the part of a filter that the run has no card for.
 fn missing(run: &RunId, cards: &[CardKey], filter: &TargetFilter) -> Text {
-    let has = |whose: Option<UserId>, lead: Option<LeadCustomerType>| {
-        cards.iter().any(|key| key.user() == whose && lead.is_none_or(|lead| lead == key.lead))
+    let has = |whose: Option<UserId>, kind: Option<CardKind>| {
+        cards.iter().any(|key| key.user() == whose && kind.is_none_or(|kind| kind == key.kind))
     };
-    let of_kind = |lead: LeadCustomerType| cards.iter().any(|key| lead == key.lead);
+    let of_kind = |kind: CardKind| cards.iter().any(|key| kind == key.kind);
     if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), None)) {
         tr!("user {user} is not in the run {run}", user, run)
     } else if filter.common && !has(None, None) {
         tr!("the run {run} has no common card", run)
-    } else if let Some(lead) = filter.lead.filter(|lead| !of_kind(*lead)) {
-        tr!("the run {run} has no card for {} leads", lead.as_str(), run)
-    } else if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), filter.lead)) {
-        tr!("user {user} has no card for these leads in the run {run}", user, run)
+    } else if let Some(kind) = filter.kind.filter(|kind| !of_kind(*kind)) {
+        tr!("the run {run} has no card {kind}", kind, run)
+    } else if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), filter.kind)) {
+        match filter.kind {
+            Some(kind) => tr!("user {user} has no card {kind} in the run {run}", user, kind, run),
+            None => tr!("the run {run} has no such card", run),
+        }
     } else {
         tr!("the run {run} has no such card", run)
     }

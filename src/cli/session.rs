@@ -18,7 +18,7 @@ use super::signals::{Interrupt, WritingRun};
 use super::ui::Ui;
 use crate::app;
 use crate::i18n::Text;
-use crate::model::{FieldLabels, Identity, PortalId, ReleaseSign, TrustEvidence};
+use crate::model::{CardLabels, Identity, PortalId, ReleaseSign, TrustEvidence};
 use crate::portal::{HttpPortal, LimiterLevel, ParseRateError, PortalSettings, Rate, WebhookUrl};
 use crate::ports::{Clock as _, ReadPortal as _, StoreError};
 use crate::records::LimiterState;
@@ -277,6 +277,9 @@ impl PortalEndpoint {
             }
         });
         let portal = HttpPortal::connect_as(self.name, self.webhook, settings)?;
+        if let Some(family) = global.method_family.forced() {
+            portal.force_method_family(family);
+        }
         interrupt.register_portal(&portal);
         Ok(Connection {
             portal,
@@ -316,7 +319,7 @@ impl Connection {
     }
 
     /// Creates the session of a caller.
-    fn with_caller(self, caller: Identity, labels: FieldLabels, interrupt: &Interrupt) -> Session {
+    fn with_caller(self, caller: Identity, labels: CardLabels, interrupt: &Interrupt) -> Session {
         let app = app::Session {
             portal: self.portal,
             store: self.store,

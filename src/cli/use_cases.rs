@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::error::CliError;
 use super::exit;
+use super::field_labels::labels_not_saved;
 use super::output::Outputs;
 use super::progress::ProgressReporter;
 use super::session::Session;
@@ -61,6 +62,7 @@ impl Observer for CliObserver<'_> {
         let text = match warning {
             Warning::Manifests(found) => return sources::show(self.ui, &found, self.sources),
             Warning::Lock(note) => return self.ui.note(note),
+            Warning::LabelsNotSaved(problem) => labels_not_saved(&problem),
             Warning::ProofNotSaved(problem) => {
                 tr!("the proof of the portal's release could not be kept: {problem}", problem)
             }

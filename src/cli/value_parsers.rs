@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::app::PersonSelector;
 use crate::manifest::DepartmentName;
-use crate::model::{DepartmentId, LeadCustomerType, UserId, decimal};
+use crate::model::{CardKind, DepartmentId, ParseCardKindError, UserId, decimal};
 
 /// Parses the id of a user. A name is a common mistake here.
 pub(super) fn user(text: &str) -> Result<UserId, String> {
@@ -25,10 +25,9 @@ pub(super) fn person(text: &str) -> Result<PersonSelector, String> {
         .map_err(|problem| format!("a person is named by id or e-mail address; {problem}"))
 }
 
-/// Parses a personal card: `lead/simple`, or `simple` for short.
-pub(super) fn personal_card(text: &str) -> Result<LeadCustomerType, String> {
-    let word = text.strip_prefix("lead/").unwrap_or(text);
-    word.parse().map_err(|_| "a card is lead/simple or lead/repeat".to_owned())
+/// Parses a kind of card: `lead/simple` or `simple` for short, `deal/0`, `contact` and so on.
+pub(super) fn card_kind(text: &str) -> Result<CardKind, String> {
+    text.parse().map_err(|problem: ParseCardKindError| problem.to_string())
 }
 
 /// Parses a department: an id, or a name.

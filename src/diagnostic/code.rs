@@ -7,7 +7,7 @@ macro_rules! codes {
         /// Kind of a problem. The text form never changes and is never reused.
         ///
         /// `RC01` is about reading the text, `RC02` about its form, `RC03` about its meaning,
-        /// `RC04` about the people and departments on the portal.
+        /// `RC04` about the people, departments and pipelines on the portal.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum DiagnosticCode {
             $(#[doc = concat!("`", $text, "`")] #[doc = ""] $(#[$doc])* $name,)*
@@ -106,6 +106,14 @@ codes! {
     NotAdministrator = "RC0407",
     /// The portal has several active departments with that name.
     AmbiguousDepartment = "RC0408",
+    /// The portal lists no such pipeline, category or smart process.
+    UnknownPipeline = "RC0409",
+    /// The portal has several pipelines, categories or smart processes with that name.
+    AmbiguousPipeline = "RC0410",
+    /// Pipelines may be missing from `all`; a warning.
+    PartialPipelines = "RC0411",
+    /// The portal has no methods of their own for the cards of leads; a warning.
+    ItemMethods = "RC0412",
 }
 
 impl fmt::Display for DiagnosticCode {

@@ -51,14 +51,14 @@ pub fn difference(file: &PlanFileContent, declaration: &Declaration) -> Option<T
 /// Returns `true` if a document has this selector for this card and mode.
 fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -> bool {
     let Some(user) = key.user() else {
-        let named = document.common.iter().any(|lead| lead.value == key.lead);
+        let named = document.common.iter().any(|card| card.value.can_mean(key.kind));
         return named && *selector == Selector::Common && *mode == Mode::Enforce;
     };
     let has = |block: &PersonalBlock| {
         let users = &block.users;
         let excepted = users.except.ids.iter().any(|id| id.value == user);
-        let fits =
-            block.lead_customer_types.contains(&key.lead) && block.mode == *mode && !excepted;
+        let is_meant = block.cards.iter().any(|card| card.value.can_mean(key.kind));
+        let fits = is_meant && block.mode == *mode && !excepted;
         fits && match selector {
             Selector::Id => users.ids.iter().any(|id| id.value == user),
             Selector::Email(email) => users.emails.iter().any(|one| one.value == *email),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Digest, LeadCustomerType, TrustEvidence, UserId};
+use crate::model::{CardKind, Digest, TrustEvidence, UserId};
 use crate::ports::JournalRecord;
 
 /// Returns the evidence in the records of a run.
@@ -18,16 +18,16 @@ pub fn evidence_of_run(records: &[JournalRecord]) -> Option<TrustEvidence> {
     (is_recorded || backups_differ(records)).then_some(TrustEvidence::RunRecord)
 }
 
-/// Returns `true` if the backups of two users for one type of lead hold different layouts.
+/// Returns `true` if the backups of two users for one kind of card hold different layouts.
 fn backups_differ(records: &[JournalRecord]) -> bool {
-    let mut first: BTreeMap<LeadCustomerType, (UserId, Digest)> = BTreeMap::new();
+    let mut first: BTreeMap<CardKind, (UserId, Digest)> = BTreeMap::new();
     let intents = records.iter().filter_map(|record| match record {
         JournalRecord::Intent { targets } => Some(targets),
         _ => None,
     });
     for (key, digest) in intents.flatten() {
         let (Some(user), Some(digest)) = (key.user(), digest) else { continue };
-        let (other, theirs) = *first.entry(key.lead).or_insert((user, *digest));
+        let (other, theirs) = *first.entry(key.kind).or_insert((user, *digest));
         if other != user && theirs != *digest {
             return true;
         }
@@ -38,7 +38,7 @@ fn backups_differ(records: &[JournalRecord]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::CardKey;
+    use crate::model::{CardKey, LeadCustomerType};
     use crate::ports::RunHeader;
     use crate::records::samples;
 

@@ -24,7 +24,7 @@ use super::run_report::{ApplyError, ApplyReport};
 use super::task::{CardTask, Goal};
 use super::verdict::{MAX_ROUNDS, Verdict, current_layout};
 use super::{CancellationToken, Observer};
-use crate::model::{CardKey, Layout, LeadCustomerType, Outcome};
+use crate::model::{CardKey, CardKind, Layout, Outcome};
 use crate::ports::{Lane, RunLog, StoreError, WritePortal};
 
 /// Number of planned requests in flight.
@@ -47,7 +47,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     pub(super) fn new(
         portal: &'a P,
         log: &'a mut L,
-        common_defaults: &BTreeMap<LeadCustomerType, Layout>,
+        common_defaults: &BTreeMap<CardKind, Layout>,
         options: ExecuteOptions,
         observer: &'a dyn Observer,
     ) -> Self {

@@ -45,6 +45,7 @@
 
 mod apply;
 mod cancellation;
+mod card_directory;
 mod compare;
 mod diagnostics;
 mod evidence;

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Event, Observer};
 use crate::model::{
-    CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, ReleaseSign,
-    Snapshot, TrustEvidence, UnreadableReason, UserId,
+    CardKey, CardKind, CardState, Identity, Layout, Observed, ReadTrust, ReleaseSign, Snapshot,
+    TrustEvidence, UnreadableReason, UserId,
 };
 use crate::ports::{CardRead, PortalError, ReadPortal};
 
@@ -56,10 +56,10 @@ pub async fn observe<P: ReadPortal>(
 
     let common_defaults = common_defaults(reads, trust);
     let interpret = |key: &CardKey| {
-        let common_default = common_defaults.get(&key.lead);
+        let common_default = common_defaults.get(&key.kind);
         interpret_read(*key, reads.get(key), trust, caller.user, common_default)
     };
-    let common_cards = common.iter().map(|key| (key.lead, interpret(key))).collect();
+    let common_cards = common.iter().map(|key| (key.kind, interpret(key))).collect();
     let cards = targets.iter().map(|key| (*key, interpret(key))).collect();
     Ok(Snapshot {
         portal: portal.portal().clone(),
@@ -71,24 +71,24 @@ pub async fn observe<P: ReadPortal>(
     })
 }
 
-/// Returns the common cards for the types of lead of personal targets.
+/// Returns the common cards for the kinds of personal targets.
 fn common_cards_behind(targets: &[CardKey]) -> BTreeSet<CardKey> {
     let personal = targets.iter().filter(|key| key.user().is_some());
-    personal.map(|key| CardKey::common(key.lead)).collect()
+    personal.map(|key| CardKey::common(key.kind)).collect()
 }
 
-/// Returns the probes for the types of lead of some targets.
+/// Returns the probes for the kinds of some targets.
 pub(super) fn trust_probes_for(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
     let personal = targets.iter().filter(|key| key.user().is_some());
-    trust_probes(&personal.map(|key| key.lead).collect(), caller)
+    trust_probes(&personal.map(|key| key.kind).collect(), caller)
 }
 
-/// Returns the reads that decide on the trust in the portal: for each type of lead, ahead of all
+/// Returns the reads that decide on the trust in the portal: for each kind of card, ahead of all
 /// others.
-pub(super) fn trust_probes(leads: &BTreeSet<LeadCustomerType>, caller: UserId) -> Vec<CardKey> {
+pub(super) fn trust_probes(kinds: &BTreeSet<CardKind>, caller: UserId) -> Vec<CardKey> {
     let both =
-        |lead| [CardKey::personal(UserId::IMPOSSIBLE, lead), CardKey::personal(caller, lead)];
-    leads.iter().copied().flat_map(both).collect()
+        |kind| [CardKey::personal(UserId::IMPOSSIBLE, kind), CardKey::personal(caller, kind)];
+    kinds.iter().copied().flat_map(both).collect()
 }
 
 /// Reads cards into a map and reports the progress.
@@ -118,21 +118,23 @@ fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Opti
 /// user first, since no person saves it.
 fn control_reads(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<CardKey> {
     let differs = |key: &CardKey| {
-        let own = read_layout(reads, CardKey::personal(caller, key.lead));
+        let own = read_layout(reads, CardKey::personal(caller, key.kind));
         let theirs = read_layout(reads, *key);
         theirs.zip(own).is_some_and(|(theirs, own)| theirs != own)
     };
-    let nobody = LeadCustomerType::ALL.map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead));
-    let others = reads.keys().copied().filter(|key| key.user().is_some_and(|user| user != caller));
-    let others = others.filter(|key| !nobody.contains(key));
-    nobody.into_iter().chain(others).filter(differs).take(MAX_CONTROL_READS).collect()
+    let is_nobody = |key: &CardKey| key.user() == Some(UserId::IMPOSSIBLE);
+    let personal =
+        || reads.keys().copied().filter(|key| key.user().is_some_and(|user| user != caller));
+    let nobody = personal().filter(is_nobody);
+    let others = personal().filter(|key| !is_nobody(key));
+    nobody.chain(others).filter(differs).take(MAX_CONTROL_READS).collect()
 }
 
 /// Returns `true` if the impossible user has a card, and it equals the caller's.
 fn nobody_reads_as_the_caller(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> bool {
-    LeadCustomerType::ALL.into_iter().any(|lead| {
-        let nobody = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, lead));
-        let own = read_layout(reads, CardKey::personal(caller, lead));
+    kinds_of_probes(reads).any(|kind| {
+        let nobody = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, kind));
+        let own = read_layout(reads, CardKey::personal(caller, kind));
         matches!((nobody, own), (Some(Some(_)), Some(Some(_))))
     })
 }
@@ -158,17 +160,23 @@ async fn are_still<P: ReadPortal>(
 fn common_defaults(
     reads: &BTreeMap<CardKey, CardRead>,
     trust: ReadTrust,
-) -> BTreeMap<LeadCustomerType, Layout> {
+) -> BTreeMap<CardKind, Layout> {
     match trust {
         ReadTrust::Trusted(_) => {}
         // The answer for the impossible user may be the caller's own card.
         ReadTrust::NotTrusted | ReadTrust::Unproven => return BTreeMap::new(),
     }
-    let common_default = |lead| {
-        let layout = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, lead))??;
-        Some((lead, layout.clone()))
+    let common_default = |kind| {
+        let layout = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, kind))??;
+        Some((kind, layout.clone()))
     };
-    LeadCustomerType::ALL.into_iter().filter_map(common_default).collect()
+    kinds_of_probes(reads).filter_map(common_default).collect()
+}
+
+/// Iterates over the kinds of cards that were read for the impossible user.
+fn kinds_of_probes(reads: &BTreeMap<CardKey, CardRead>) -> impl Iterator<Item = CardKind> {
+    let probes = reads.keys().filter(|key| key.user() == Some(UserId::IMPOSSIBLE));
+    probes.map(|key| key.kind)
 }
 
 fn interpret_read(
@@ -178,6 +186,9 @@ fn interpret_read(
     caller: UserId,
     common_default: Option<&Layout>,
 ) -> Observed {
+    if let CardKind::NoPipeline(_) = key.kind {
+        return Observed::Unreadable(UnreadableReason::NoPipeline);
+    }
     let layout = match read {
         Some(CardRead::Read(layout)) => layout.clone(),
         Some(CardRead::Refused(refusal)) => {

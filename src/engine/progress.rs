@@ -16,7 +16,7 @@ use super::verdict::{
     MAX_ROUNDS, Verdict, current_layout, judge_evidence, judge_read_ahead, judge_read_back,
 };
 use crate::i18n::{Text, english};
-use crate::model::{CardKey, Layout, LeadCustomerType, Outcome};
+use crate::model::{CardKey, CardKind, Layout, Outcome};
 use crate::ports::{
     CardRead, IndeterminateCause, RunLog, WriteAnswer, WriteError, WriteEvidence, WritePortal,
 };
@@ -30,14 +30,14 @@ pub(super) struct RunProgress<'a, P, L> {
     pub(super) portal: &'a P,
     pub(super) record: OutcomeLog<'a, L>,
     pub(super) queue: TaskQueue,
-    common_defaults: BTreeMap<LeadCustomerType, Layout>,
+    common_defaults: BTreeMap<CardKind, Layout>,
 }
 
 impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
     pub(super) fn new(
         portal: &'a P,
         record: OutcomeLog<'a, L>,
-        common_defaults: &BTreeMap<LeadCustomerType, Layout>,
+        common_defaults: &BTreeMap<CardKind, Layout>,
     ) -> Self {
         let common_defaults = common_defaults.clone();
         Self { portal, record, queue: TaskQueue::new(), common_defaults }
@@ -214,8 +214,8 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
         // Without an answer each one counts as a layout that its owner saved: it is kept.
         for (key, read) in reads.unwrap_or_default() {
             match read {
-                CardRead::Read(Some(layout)) => drop(self.common_defaults.insert(key.lead, layout)),
-                CardRead::Read(None) => drop(self.common_defaults.remove(&key.lead)),
+                CardRead::Read(Some(layout)) => drop(self.common_defaults.insert(key.kind, layout)),
+                CardRead::Read(None) => drop(self.common_defaults.remove(&key.kind)),
                 CardRead::Refused(_) | CardRead::NoAnswer(_) => {}
             }
         }
@@ -270,7 +270,7 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
                         "{key} was saved in the same moment; putting the layout back",
                         key
                     ));
-                    let alone = !self.portal.fits_batch(key, &newer);
+                    let alone = !self.portal.fits_batch(&newer);
                     self.queue.add([CardTask { alone, ..task.compensation(newer) }]);
                 }
                 Verdict::LostUpdate(newer) | Verdict::Superseded(newer) => {
@@ -361,6 +361,6 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
 
     /// Returns the common default that the portal shows for a card at its default, if there is one.
     pub(super) fn common_default(&self, key: CardKey) -> Option<&Layout> {
-        key.user().and(self.common_defaults.get(&key.lead))
+        key.user().and(self.common_defaults.get(&key.kind))
     }
 }

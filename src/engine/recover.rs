@@ -236,7 +236,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
                     AfterCompensation::Completed(outcome) => outcome,
                     AfterCompensation::Retry(there) => {
                         let layout = archive.backup(&run, *key, *newer)?;
-                        let alone = !portal.fits_batch(*key, &layout);
+                        let alone = !portal.fits_batch(&layout);
                         let ours =
                             CardTask::new(*key, there.map_or(Goal::Reset, Goal::Set), None, None);
                         again.push(CardTask { alone, ..ours.compensation(layout) });
@@ -320,6 +320,9 @@ impl Reads {
             ),
             Some(Observed::Unreadable(UnreadableReason::ReadsUnproven)) => {
                 unknown("nothing proves that this portal shows other people's cards".into())
+            }
+            Some(Observed::Unreadable(UnreadableReason::NoPipeline)) => {
+                unknown("the portal lists no pipeline of its type".into())
             }
             None => unknown("it could not be read".into()),
         }

@@ -8,7 +8,7 @@ use super::observe::read_all;
 use super::task::{CardTask, Goal};
 use super::verdict::{Verdict, current_layout};
 use crate::i18n::english;
-use crate::model::{CardKey, Layout, LeadCustomerType, UserId};
+use crate::model::{CardKey, CardKind, Layout, UserId};
 use crate::ports::{
     CardRead, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet, WriteAnswer,
     WriteError, WriteEvidence, WritePortal,
@@ -75,8 +75,8 @@ impl Request {
                 CompletedRequest::ReadAhead(tasks, reads)
             }
             Self::ReadDefaults(suspects) => {
-                let leads: BTreeSet<LeadCustomerType> =
-                    suspects.iter().map(|(task, _)| task.key.lead).collect();
+                let leads: BTreeSet<CardKind> =
+                    suspects.iter().map(|(task, _)| task.key.kind).collect();
                 let key = |lead| CardKey::personal(UserId::IMPOSSIBLE, lead);
                 let keys: Vec<CardKey> = leads.into_iter().map(key).collect();
                 let reads = read_back(portal, &keys).await;

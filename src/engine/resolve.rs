@@ -7,16 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::card_directory::CardDirectory;
 use super::org_directory::Directory;
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::i18n::Text;
 use crate::manifest::{
-    Declaration, DepartmentName, DepartmentSelector, Document, Exceptions, Located, PersonalBlock,
-    UserSelection,
+    CardSelector, Declaration, DepartmentName, DepartmentSelector, Document, Exceptions, Located,
+    PersonalBlock, UserSelection,
 };
 use crate::model::{
-    CardKey, Department, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Selector,
-    SourceLocation, TreeGap, UserId,
+    CardKey, CardKind, CardLabels, Department, DepartmentId, DesiredState, DesiredTarget, Mode,
+    Origin, Selector, SourceLocation, TreeGap, UserId,
 };
 use crate::ports::{PortalError, ReadPortal};
 
@@ -29,11 +30,13 @@ pub struct Resolution {
     pub warnings: Vec<Diagnostic>,
     /// The number of employees, if the manifests had all people listed.
     pub employees: Option<u32>,
+    /// The labels of the types that the manifests name, leads aside.
+    pub labels: CardLabels,
 }
 
 /// Resolves the people and departments that the portal still has. Missing ones are left out of the
 /// targets and stand among the warnings as errors: such a resolution may be shown, and must never
-/// be applied.
+/// be applied. `sees_all_pipelines` is `true` for administrators of the portal.
 ///
 /// # Errors
 ///
@@ -41,11 +44,14 @@ pub struct Resolution {
 pub async fn resolve_existing<P: ReadPortal>(
     portal: &P,
     declaration: &Declaration,
+    sees_all_pipelines: bool,
 ) -> Result<Resolution, PortalError> {
     let directory = Directory::read(portal, declaration).await?;
+    let cards = CardDirectory::read(portal, declaration, sees_all_pipelines).await?;
     let mut resolver = Resolver {
         directory,
-        diagnostics: Vec::new(),
+        diagnostics: cards.warnings(declaration),
+        cards,
         targets: BTreeMap::new(),
         shared: BTreeMap::new(),
         gaps: BTreeMap::new(),
@@ -55,7 +61,7 @@ pub async fn resolve_existing<P: ReadPortal>(
         resolver.document(document);
     }
     resolver.report_repeated();
-    let Resolver { directory, diagnostics, targets, shared, gaps, repeated: _ } = resolver;
+    let Resolver { directory, cards, diagnostics, targets, shared, gaps, repeated: _ } = resolver;
     let targets: Vec<DesiredTarget> = targets.into_values().collect();
     let selected: BTreeSet<UserId> =
         targets.iter().filter_map(|target| target.key.user()).collect();
@@ -63,12 +69,16 @@ pub async fn resolve_existing<P: ReadPortal>(
     let departments =
         directory.departments.into_iter().map(|(id, department)| (id, department.name)).collect();
     let guards = declaration.guards();
-    let desired = DesiredState { targets, people, departments, guards, shared, gaps };
-    Ok(Resolution { desired, warnings: diagnostics, employees: directory.employees })
+    let desired =
+        DesiredState { targets, people, departments, guards, shared, gaps, kinds: cards.names() };
+    let employees = directory.employees;
+    let labels = cards.catalog.types.into_iter().filter_map(|(of, one)| Some((of, one.labels?)));
+    Ok(Resolution { desired, warnings: diagnostics, employees, labels: labels.collect() })
 }
 
 struct Resolver {
     directory: Directory,
+    cards: CardDirectory,
     diagnostics: Vec<Diagnostic>,
     targets: BTreeMap<CardKey, DesiredTarget>,
     /// The further manifests of targets that several select.
@@ -89,16 +99,31 @@ struct RepeatedSelection {
 
 impl Resolver {
     fn document(&mut self, document: &Document) {
-        for lead in &document.common {
-            let origin = self.origin(document, &lead.place, Selector::Common);
-            self.target(CardKey::common(lead.value), Mode::Enforce, &origin, None);
+        for card in &document.common {
+            let origin = self.origin(document, &card.place, Selector::Common);
+            for kind in self.kinds(std::slice::from_ref(card)) {
+                self.target(CardKey::common(kind), Mode::Enforce, &origin, None);
+            }
         }
         for block in &document.personal {
             self.block(document, block);
         }
     }
 
-    /// Adds all people of a block, for each of its types of lead.
+    /// Returns the kinds of cards that selectors mean, each once. A selector that the portal has no
+    /// card for is a problem.
+    fn kinds(&mut self, cards: &[Located<CardSelector>]) -> BTreeSet<CardKind> {
+        let mut kinds = BTreeSet::new();
+        for card in cards {
+            match self.cards.kinds(card) {
+                Ok(found) => kinds.extend(found),
+                Err(problem) => self.diagnostics.push(problem),
+            }
+        }
+        kinds
+    }
+
+    /// Adds all people of a block, for each of its kinds of cards.
     fn block(&mut self, document: &Document, block: &PersonalBlock) {
         let errors_before = self.diagnostics.len();
         let mut selected = self.selected(&block.users);
@@ -118,6 +143,7 @@ impl Resolver {
                     .help(help),
             );
         }
+        let kinds = self.kinds(&block.cards);
         let mut origins: BTreeMap<(Selector, SourceLocation), Arc<Origin>> = BTreeMap::new();
         for (user, (selector, place)) in selected {
             let origin =
@@ -125,9 +151,9 @@ impl Resolver {
                     self.origin(document, place, selector.clone())
                 });
             let origin = Arc::clone(origin);
-            for lead in &block.lead_customer_types {
+            for kind in &kinds {
                 self.target(
-                    CardKey::personal(user, *lead),
+                    CardKey::personal(user, *kind),
                     block.mode.clone(),
                     &origin,
                     gaps.get(&user).copied(),

@@ -70,7 +70,7 @@ fn task<P: WritePortal>(
         | RestoreDecision::NoBackup
         | RestoreDecision::BackupUnusable(_) => return None,
     };
-    let alone = goal.target().is_some_and(|layout| !portal.fits_batch(target.key, layout));
+    let alone = goal.target().is_some_and(|layout| !portal.fits_batch(layout));
     Some(CardTask {
         alone,
         ..CardTask::new(target.key, goal, expected, options.snapshot_age.read_at())

@@ -9,8 +9,7 @@ use thiserror::Error;
 
 use crate::i18n::english;
 use crate::model::{
-    CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, RunId, Snapshot,
-    UnreadableReason,
+    CardKey, CardKind, CardState, Digest, Layout, Observed, RunId, Snapshot, UnreadableReason,
 };
 use crate::ports::{
     Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose, StoreError,
@@ -67,13 +66,13 @@ pub struct RestorePlan {
     /// The decisions, sorted by target.
     pub targets: Vec<RestoreTarget>,
     /// The common defaults.
-    pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
+    pub common_defaults: BTreeMap<CardKind, Layout>,
 }
 
 impl RestorePlan {
     /// Returns the common default that the portal shows in place of a card, if there is one.
     pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
-        key.user().and(self.common_defaults.get(&key.lead))
+        key.user().and(self.common_defaults.get(&key.kind))
     }
 
     /// Iterates over the targets with a write.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::declaration::{DepartmentSelector, Document, Located, PersonalBlock};
+use super::declaration::{CardSelector, DepartmentSelector, Document, Located, PersonalBlock};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::i18n::Text;
-use crate::model::{LeadCustomerType, Mode, SourceLocation, UserId};
+use crate::model::{Mode, SourceLocation, UserId};
 
 /// Selector as it was written. Different spellings of the same people are compared after the portal
 /// was asked.
@@ -85,12 +85,13 @@ fn names(documents: &[Document], found: &mut Vec<Diagnostic>) {
 }
 
 fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
-    let mut known: BTreeMap<(WrittenSelector, LeadCustomerType), (&Mode, &SourceLocation)> =
+    let mut known: BTreeMap<(WrittenSelector, CardSelector), (&Mode, &SourceLocation)> =
         BTreeMap::new();
     let enforce = &Mode::Enforce;
     for document in documents {
-        for lead in &document.common {
-            add(&mut known, (WrittenSelector::Common, lead.value), enforce, &lead.place, found);
+        for card in &document.common {
+            let key = (WrittenSelector::Common, card.value.clone());
+            add(&mut known, key, enforce, &card.place, found);
         }
         for block in &document.personal {
             let users = &block.users;
@@ -105,10 +106,10 @@ fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
                 .map(|one| (WrittenSelector::Department(one.value.clone()), &one.place));
             let all = users.all.iter().map(|place| (WrittenSelector::All, place));
             for (words, place) in ids.chain(emails).chain(departments).chain(all) {
-                for lead in &block.lead_customer_types {
+                for card in &block.cards {
                     let before = found.len();
-                    add(&mut known, (words.clone(), *lead), &block.mode, place, found);
-                    // One repetition is one problem, however many types of lead it covers.
+                    add(&mut known, (words.clone(), card.value.clone()), &block.mode, place, found);
+                    // One repetition is one problem, however many cards it covers.
                     if found.len() > before {
                         break;
                     }
@@ -119,8 +120,8 @@ fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
 }
 
 fn add<'d>(
-    known: &mut BTreeMap<(WrittenSelector, LeadCustomerType), (&'d Mode, &'d SourceLocation)>,
-    key: (WrittenSelector, LeadCustomerType),
+    known: &mut BTreeMap<(WrittenSelector, CardSelector), (&'d Mode, &'d SourceLocation)>,
+    key: (WrittenSelector, CardSelector),
     mode: &'d Mode,
     place: &'d SourceLocation,
     found: &mut Vec<Diagnostic>,

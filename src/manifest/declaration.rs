@@ -1,11 +1,12 @@
 //! Content of the manifests after reading: every value checked, with its position.
 
 use std::fmt::{self, Write as _};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::model::{
-    DepartmentId, Digest, GuardLimits, LeadCustomerType, ManifestLimits, Mode, PortalId,
-    SourceLocation, UserId,
+    CardKind, DepartmentId, Digest, GuardLimits, LeadCustomerType, ManifestLimits, Mode,
+    PipelinedType, PortalId, SmartProcessType, SourceLocation, UserId,
 };
 
 /// Value with its position.
@@ -27,7 +28,7 @@ pub struct Declaration {
     portal: Located<PortalId>,
 }
 
-/// Document of `kind: LeadCardReset`.
+/// Document of `kind: LeadCardReset` or `kind: CardReset`.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// The position of its beginning.
@@ -44,8 +45,8 @@ pub struct Document {
     pub portal: Located<PortalId>,
     /// `spec.personal`.
     pub personal: Vec<PersonalBlock>,
-    /// `spec.common.leadCustomerTypes`.
-    pub common: Vec<Located<LeadCustomerType>>,
+    /// `spec.common`: `leadCustomerTypes` or `cards`.
+    pub common: Vec<Located<CardSelector>>,
     /// `spec.guards` and `spec.protect`.
     pub guards: ManifestLimits,
 }
@@ -57,10 +58,134 @@ pub struct PersonalBlock {
     pub place: SourceLocation,
     /// The people.
     pub users: UserSelection,
-    /// The types of lead; each once.
-    pub lead_customer_types: Vec<LeadCustomerType>,
+    /// The cards: `leadCustomerTypes` or `cards`; each once.
+    pub cards: Vec<Located<CardSelector>>,
     /// The condition on which the cards are reset.
     pub mode: Mode,
+}
+
+/// Cards as a manifest names them. Names, `default` and `all` become ids on the portal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CardSelector {
+    /// Leads of a type.
+    Lead(LeadCustomerType),
+    /// Deals of a pipeline.
+    Deal(PipelineName),
+    /// Contacts of a category; the default one is the main card.
+    Contact(PipelineName),
+    /// Companies of a category; the default one is the main card.
+    Company(PipelineName),
+    /// Quotes.
+    Quote,
+    /// Smart invoices, which have one pipeline.
+    SmartInvoice,
+    /// A smart process and one of its pipelines.
+    SmartProcess(ProcessName, PipelineName),
+}
+
+/// Smart process as a manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProcessName {
+    /// By its number, the `entityTypeId`.
+    Id(SmartProcessType),
+    /// By its title, which exactly one smart process must have.
+    Title(Arc<str>),
+}
+
+/// Pipeline or category as a manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PipelineName {
+    /// `default`: the one that the portal marks as the default.
+    Default,
+    /// `all`: every one that the portal lists.
+    All,
+    /// By its id.
+    Id(u32),
+    /// By its name, which exactly one of the type must have.
+    Name(Arc<str>),
+}
+
+impl CardSelector {
+    /// Returns `true` if the selector can mean cards of a kind. The portal alone knows which ids
+    /// names, `default` and `all` have.
+    pub fn can_mean(&self, kind: CardKind) -> bool {
+        match (self, kind) {
+            (Self::Lead(lead), CardKind::Lead(of)) => *lead == of,
+            (Self::Deal(name), CardKind::Deal(id)) => name.can_mean(id),
+            (Self::Contact(name), CardKind::Contact(id))
+            | (Self::Company(name), CardKind::Company(id)) => {
+                name.can_mean(id.map_or(0, NonZeroU32::get))
+            }
+            (Self::Quote, CardKind::Quote) => true,
+            (
+                Self::SmartInvoice,
+                CardKind::SmartInvoice(_) | CardKind::NoPipeline(PipelinedType::SmartInvoice),
+            ) => true,
+            (Self::SmartProcess(process, name), CardKind::SmartProcess(of, id)) => {
+                process.can_mean(of) && name.can_mean(id.get())
+            }
+            (
+                Self::SmartProcess(process, _),
+                CardKind::NoPipeline(PipelinedType::SmartProcess(of)),
+            ) => process.can_mean(of),
+            _ => false,
+        }
+    }
+}
+
+impl ProcessName {
+    fn can_mean(&self, process: SmartProcessType) -> bool {
+        match self {
+            Self::Id(id) => *id == process,
+            Self::Title(_) => true,
+        }
+    }
+}
+
+impl PipelineName {
+    fn can_mean(&self, pipeline: u32) -> bool {
+        match self {
+            Self::Id(id) => *id == pipeline,
+            Self::Default | Self::All | Self::Name(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for CardSelector {
+    /// Writes the text form of a card, with names in quotes where it has ids.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lead(lead) => write!(f, "lead/{}", lead.as_str()),
+            Self::Deal(pipeline) => write!(f, "deal/{pipeline}"),
+            Self::Contact(category) => write!(f, "contact/{category}"),
+            Self::Company(category) => write!(f, "company/{category}"),
+            Self::Quote => f.write_str("quote"),
+            Self::SmartInvoice => f.write_str("smart-invoice"),
+            Self::SmartProcess(process, pipeline) => {
+                write!(f, "smart-process/{process}/{pipeline}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for ProcessName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Title(title) => write!(f, "{title:?}"),
+        }
+    }
+}
+
+impl fmt::Display for PipelineName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::All => f.write_str("all"),
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Name(name) => write!(f, "{name:?}"),
+        }
+    }
 }
 
 /// People of a block: `users`.
@@ -134,6 +259,14 @@ impl Declaration {
         &self.portal.place
     }
 
+    /// Iterates over the cards of all blocks.
+    pub fn cards(&self) -> impl Iterator<Item = &Located<CardSelector>> {
+        self.documents.iter().flat_map(|document| {
+            let personal = document.personal.iter().flat_map(|block| &block.cards);
+            document.common.iter().chain(personal)
+        })
+    }
+
     /// Returns the limits and acknowledgements of each document.
     pub fn guards(&self) -> GuardLimits {
         let stated = |document: &Document| (Arc::clone(&document.name), document.guards.clone());
@@ -156,7 +289,7 @@ fn statement(document: &Document) -> String {
         document;
     let mut text = format!("document {name:?} {reason:?} {owner:?} {ticket:?} {}\n", portal.value);
     let mut lines: Vec<String> = personal.iter().map(block_statement).collect();
-    lines.extend(common.iter().map(|lead| format!("common {}\n", lead.value)));
+    lines.extend(common.iter().map(|card| format!("common {}\n", card.value)));
     lines.sort();
     lines.dedup();
     text.extend(lines);
@@ -176,11 +309,11 @@ fn statement(document: &Document) -> String {
 }
 
 fn block_statement(block: &PersonalBlock) -> String {
-    let PersonalBlock { place: _, users, lead_customer_types, mode } = block;
+    let PersonalBlock { place: _, users, cards, mode } = block;
     let UserSelection { ids, emails, departments, all, except } = users;
-    let mut leads = lead_customer_types.clone();
-    leads.sort();
-    let mut text = format!("personal {leads:?} {mode:?} all={}\n", all.is_some());
+    let mut cards: Vec<String> = cards.iter().map(|card| card.value.to_string()).collect();
+    cards.sort();
+    let mut text = format!("personal {cards:?} {mode:?} all={}\n", all.is_some());
     let mut lines: Vec<String> = Vec::new();
     let mut lists = |sign: char,
                      ids: &[Located<UserId>],

@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
-use super::declaration::{Document, Exceptions, Located, PersonalBlock, UserSelection};
-use super::mapping::{Finder, Mapping, meant};
-use super::value::{
-    Empty, department, email, leads, line, list, number, optional_list, text, user,
+use super::cards::ManifestKind;
+use super::declaration::{
+    CardSelector, Document, Exceptions, Located, PersonalBlock, UserSelection,
 };
+use super::mapping::{Finder, Mapping, meant};
+use super::value::{Empty, department, email, line, list, number, optional_list, text, user};
 use super::yaml_tree::{YamlNode, YamlValue};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
-use crate::model::{Generation, LeadCustomerType, ManifestLimits, Mode, PortalId};
+use crate::model::{Generation, ManifestLimits, Mode, PortalId};
 
 const API_VERSION: &str = "recard/v1";
-const KIND: &str = "LeadCardReset";
+
+/// Keys of the cards: one for each kind of manifest.
+const CARD_KEYS: &[&str] = &["leadCustomerTypes", "cards"];
+
+/// Keys of an entry of `personal`.
+const PERSONAL_KEYS: &[&str] = &["users", "leadCustomerTypes", "cards", "mode"];
 
 /// Maximum length of a name or an owner, in characters.
 const MAX_NAME_LENGTH: usize = 100;
@@ -36,15 +42,15 @@ pub(super) fn document(
     if let Some(version) = top.require(finder, "apiVersion", tr!("write `apiVersion: recard/v1`")) {
         exactly(finder, version, API_VERSION, "apiVersion", DiagnosticCode::UnsupportedVersion);
     }
-    if let Some(kind) = top.require(finder, "kind", tr!("write `kind: LeadCardReset`")) {
-        exactly(finder, kind, KIND, "kind", DiagnosticCode::UnsupportedKind);
-    }
+    let kind = top.require(finder, "kind", tr!("write `kind: LeadCardReset`"));
+    let kind =
+        kind.and_then(|kind| self::kind(finder, kind)).unwrap_or(ManifestKind::LeadCardReset);
     let metadata =
         top.require(finder, "metadata", tr!("write `metadata: {{ name: …, reason: … }}`"));
     let spec =
         top.require(finder, "spec", tr!("write `spec:` with `portal` and `personal` or `common`"));
     let metadata = metadata.and_then(|node| self::metadata(finder, node));
-    let spec = spec.and_then(|node| self::spec(finder, node));
+    let spec = spec.and_then(|node| self::spec(finder, node, kind));
     let (Some(metadata), Some(spec)) = (metadata, spec) else { return None };
     let Metadata { name, reason, owner, ticket } = metadata;
     let Spec { portal, personal, common, guards } = spec;
@@ -73,7 +79,8 @@ pub(super) fn kind_of_other_tool(node: &YamlNode) -> Option<String> {
     };
     let (version, kind) = (text_of("apiVersion")?, text_of("kind")?);
     let group = version.split('/').next().unwrap_or_default();
-    let is_ours = meant(group, &["recard"]).is_some() || meant(kind, &[KIND]).is_some();
+    let is_ours =
+        meant(group, &["recard"]).is_some() || meant(kind, &ManifestKind::NAMES).is_some();
     (!is_ours).then(|| format!("{kind} ({version})"))
 }
 
@@ -87,7 +94,7 @@ struct Metadata {
 struct Spec {
     portal: Located<PortalId>,
     personal: Vec<PersonalBlock>,
-    common: Vec<Located<LeadCustomerType>>,
+    common: Vec<Located<CardSelector>>,
     guards: ManifestLimits,
 }
 
@@ -106,6 +113,27 @@ fn exactly(
         }
         _ => finder.wrong_type(node, tr!("a text"), what),
     }
+}
+
+/// Decodes the kind of a manifest.
+fn kind(finder: &mut Finder<'_>, node: &YamlNode) -> Option<ManifestKind> {
+    if let YamlValue::Text(text) = &node.value
+        && let Some(kind) = ManifestKind::from_name(text)
+    {
+        return Some(kind);
+    }
+    let wanted = match &node.value {
+        YamlValue::Text(text) => meant(text, &ManifestKind::NAMES),
+        _ => None,
+    };
+    exactly(
+        finder,
+        node,
+        wanted.unwrap_or("LeadCardReset"),
+        "kind",
+        DiagnosticCode::UnsupportedKind,
+    );
+    None
 }
 
 fn metadata(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Metadata> {
@@ -129,7 +157,7 @@ fn metadata(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Metadata> {
     Some(Metadata { name: name?, reason: reason?, owner, ticket })
 }
 
-fn spec(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Spec> {
+fn spec(finder: &mut Finder<'_>, node: &YamlNode, kind: ManifestKind) -> Option<Spec> {
     let mut fields = Mapping::from_node(
         finder,
         node,
@@ -147,11 +175,13 @@ fn spec(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Spec> {
         finder.error(DiagnosticCode::NothingDeclared, node, message, Some(help));
     }
     let personal = personal_node
-        .map(|node| list(finder, node, "personal", Empty::Refused, block))
+        .map(|node| {
+            list(finder, node, "personal", Empty::Refused, |finder, node| block(finder, node, kind))
+        })
         .unwrap_or_default();
-    let common = common_node.map(|node| self::common(finder, node)).unwrap_or_default();
+    let common = common_node.map(|node| self::common(finder, node, kind)).unwrap_or_default();
     let mut guards =
-        fields.take("guards").map(|node| self::guards(finder, node)).unwrap_or_default();
+        fields.take("guards").map(|node| self::guards(finder, node, kind)).unwrap_or_default();
     if let Some(node) = fields.take("protect")
         && let Some(mut protect) = Mapping::from_node(finder, node, "protect", &["ids"])
         && let Some(ids) = protect.require(finder, "ids", tr!("write `protect: {{ ids: [ … ] }}`"))
@@ -190,39 +220,39 @@ fn portal(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<PortalId>>
     }
 }
 
-fn block(finder: &mut Finder<'_>, node: &YamlNode) -> Option<PersonalBlock> {
-    let mut fields =
-        Mapping::from_node(finder, node, "personal", &["users", "leadCustomerTypes", "mode"])?;
+fn block(finder: &mut Finder<'_>, node: &YamlNode, kind: ManifestKind) -> Option<PersonalBlock> {
+    let mut fields = Mapping::from_node(finder, node, "personal", PERSONAL_KEYS)?;
     let help =
         tr!("say whose cards: `users: {{ ids: [ … ] }}`, emails, departments or `all: true`");
     let users = fields.require(finder, "users", help).and_then(|node| users(finder, node));
-    let help = tr!("say for which leads: `leadCustomerTypes: [simple, repeat]`");
-    let leads = fields
-        .require(finder, "leadCustomerTypes", help)
-        .map(|node| leads(finder, node, "leadCustomerTypes"));
+    let cards = kind.cards(
+        finder,
+        &mut fields,
+        tr!("say for which leads: `leadCustomerTypes: [simple, repeat]`"),
+        tr!("say which cards: `cards: [{{ deal: {{ pipelines: [default] }} }}]`"),
+    );
     let mode = match fields.take("mode") {
         None => Some(Mode::Enforce),
         Some(node) => mode(finder, node),
     };
-    let lead_customer_types = leads?.into_iter().map(|lead| lead.value).collect();
-    Some(PersonalBlock {
-        place: finder.place(node),
-        users: users?,
-        lead_customer_types,
-        mode: mode?,
-    })
+    Some(PersonalBlock { place: finder.place(node), users: users?, cards: cards?, mode: mode? })
 }
 
-fn common(finder: &mut Finder<'_>, node: &YamlNode) -> Vec<Located<LeadCustomerType>> {
-    let Some(mut fields) = Mapping::from_node(finder, node, "common", &["leadCustomerTypes"])
-    else {
+fn common(
+    finder: &mut Finder<'_>,
+    node: &YamlNode,
+    kind: ManifestKind,
+) -> Vec<Located<CardSelector>> {
+    let Some(mut fields) = Mapping::from_node(finder, node, "common", CARD_KEYS) else {
         return Vec::new();
     };
-    let help = tr!("say which common cards: `leadCustomerTypes: [repeat]`");
-    fields
-        .require(finder, "leadCustomerTypes", help)
-        .map(|node| leads(finder, node, "leadCustomerTypes"))
-        .unwrap_or_default()
+    kind.cards(
+        finder,
+        &mut fields,
+        tr!("say which common cards: `leadCustomerTypes: [repeat]`"),
+        tr!("say which common cards: `cards: [{{ deal: {{ pipelines: [default] }} }}]`"),
+    )
+    .unwrap_or_default()
 }
 
 fn mode(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Mode> {
@@ -337,7 +367,7 @@ fn users(finder: &mut Finder<'_>, node: &YamlNode) -> Option<UserSelection> {
     Some(selection)
 }
 
-fn guards(finder: &mut Finder<'_>, node: &YamlNode) -> ManifestLimits {
+fn guards(finder: &mut Finder<'_>, node: &YamlNode, kind: ManifestKind) -> ManifestLimits {
     let mut guards = ManifestLimits::default();
     let Some(mut fields) = Mapping::from_node(
         finder,
@@ -361,9 +391,8 @@ fn guards(finder: &mut Finder<'_>, node: &YamlNode) -> ManifestLimits {
             fields.take("users").and_then(|node| number(finder, node, "users", u32::MAX));
         guards.acknowledged_selection =
             fields.take("selection").and_then(|node| number(finder, node, "selection", u32::MAX));
-        let common =
-            fields.take("common").map(|node| leads(finder, node, "common")).unwrap_or_default();
-        guards.acknowledged_common = common.into_iter().map(|lead| lead.value).collect();
+        let common = fields.take("common").map(|node| kind.acknowledged(finder, node));
+        guards.acknowledged_common = common.into_iter().flatten().collect();
         let people = optional_list(finder, fields.take("people"), "people", Empty::Refused, user);
         guards.acknowledged_people = people.into_iter().map(|id| id.value).collect();
     }

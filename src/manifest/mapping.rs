@@ -212,6 +212,7 @@ impl<'n> Mapping<'n> {
 pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
     match meant(text, known) {
         Some(word) => tr!("did you mean `{word}`?", word),
+        None if known.is_empty() => tr!("nothing stands here: write `{{}}`"),
         None => tr!("there are: {}", known.join(", ")),
     }
 }

@@ -5,9 +5,10 @@
 //! error never reaches a portal: [`load`] returns a declaration or errors, never both.
 //!
 //! This is the only module that names the YAML crate. Text becomes a tree of nodes with positions
-//! (`yaml_tree`), the tree is decoded by hand (`decode`, `mapping`, `value`), and the documents are
-//! compared with each other at the end (`cross_checks`).
+//! (`yaml_tree`), the tree is decoded by hand (`decode`, `mapping`, `cards`, `value`), and the
+//! documents are compared with each other at the end (`cross_checks`).
 
+mod cards;
 mod cross_checks;
 mod declaration;
 mod decode;
@@ -16,8 +17,8 @@ mod value;
 mod yaml_tree;
 
 pub use declaration::{
-    Declaration, DepartmentName, DepartmentSelector, Document, Exceptions, Located, PersonalBlock,
-    UserSelection,
+    CardSelector, Declaration, DepartmentName, DepartmentSelector, Document, Exceptions, Located,
+    PersonalBlock, PipelineName, ProcessName, UserSelection,
 };
 
 pub use crate::diagnostic::Source;

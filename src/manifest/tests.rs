@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{LeadCustomerType, Mode, UserId};
+use crate::model::{Mode, UserId};
 
 const WHOLE: &str = r#"
 apiVersion: recard/v1
@@ -67,7 +67,8 @@ fn whole_manifest_is_read_value_by_value() {
         .collect();
     assert_eq!(recursive, [("41".to_owned(), true), ("43".to_owned(), false)]);
     assert_eq!(block.users.all, None);
-    assert_eq!(block.lead_customer_types, LeadCustomerType::ALL);
+    let cards: Vec<String> = block.cards.iter().map(|card| card.value.to_string()).collect();
+    assert_eq!(cards, ["lead/simple", "lead/repeat"]);
     assert!(matches!(&block.mode, Mode::Once(generation) if generation.as_str() == "2026-11"));
     let guards = declaration.guards();
     let stated = &guards.manifests["sales-back-to-standard"];

@@ -1,14 +1,15 @@
 //! Decoders of the values of manifests: lists, ids, addresses, numbers and texts. Each returns its
 //! type or reports a problem.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::declaration::{DepartmentName, DepartmentSelector, Located};
-use super::mapping::{Finder, Mapping, suggestion};
+use super::mapping::{Finder, Mapping};
 use super::yaml_tree::{YamlNode, YamlValue};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::i18n::Text;
-use crate::model::{DepartmentId, LeadCustomerType, UserId, decimal};
+use crate::model::{DepartmentId, UserId, decimal};
 
 /// Maximum length of the name of a department, in characters: the portal keeps 255.
 const MAX_DEPARTMENT_LENGTH: usize = 255;
@@ -104,65 +105,26 @@ fn as_list(node: &YamlNode, what: &str) -> Text {
     }
 }
 
-/// Decodes types of leads; a repeated one is reported and counts once.
-pub(super) fn leads(
+/// Removes repeated cards; each is reported and counts once.
+pub(super) fn unique<T: Display + PartialEq>(
     finder: &mut Finder<'_>,
-    node: &YamlNode,
-    what: &str,
-) -> Vec<Located<LeadCustomerType>> {
-    let mut leads: Vec<Located<LeadCustomerType>> = Vec::new();
-    for lead in list(finder, node, what, Empty::Refused, lead) {
-        match leads.iter().find(|known| known.value == lead.value) {
-            None => leads.push(lead),
+    values: Vec<Located<T>>,
+) -> Vec<Located<T>> {
+    let mut unique: Vec<Located<T>> = Vec::new();
+    for value in values {
+        match unique.iter().find(|known| known.value == value.value) {
+            None => unique.push(value),
             Some(known) => {
-                let message = tr!("`{}` stands twice", lead.value);
+                let message = tr!("`{}` stands twice", value.value);
                 let first = known.place.clone();
                 finder.found.push(
-                    Diagnostic::warning(DiagnosticCode::DuplicateTarget, lead.place, message)
+                    Diagnostic::warning(DiagnosticCode::DuplicateTarget, value.place, message)
                         .label(first, tr!("first here")),
                 );
             }
         }
     }
-    leads
-}
-
-/// Decodes a type of lead, as a word or as the portal's number.
-fn lead(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<LeadCustomerType>> {
-    let value = match &node.value {
-        YamlValue::Text(text) => match text.as_str() {
-            "simple" => LeadCustomerType::Simple,
-            "repeat" => LeadCustomerType::Repeat,
-            other => {
-                let message = tr!("there is no kind of lead `{other}`", other);
-                finder.error(
-                    DiagnosticCode::UnknownValue,
-                    node,
-                    message,
-                    Some(suggestion(other, &["simple", "repeat"])),
-                );
-                return None;
-            }
-        },
-        YamlValue::Whole(1) => LeadCustomerType::Simple,
-        YamlValue::Whole(2) => LeadCustomerType::Repeat,
-        YamlValue::Whole(number) => {
-            let help =
-                tr!("1 is simple, 2 is repeat; the portal takes any other number for simple leads");
-            finder.error(
-                DiagnosticCode::UnknownValue,
-                node,
-                tr!("there is no kind of lead {number}", number),
-                Some(help),
-            );
-            return None;
-        }
-        _ => {
-            finder.wrong_type(node, tr!("`simple` or `repeat`"), tr!("a kind of lead"));
-            return None;
-        }
-    };
-    Some(Located { value, place: finder.place(node) })
+    unique
 }
 
 /// Decodes the id of a person.

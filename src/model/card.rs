@@ -5,57 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::UserId;
-
-/// Type of lead that a card is for. The portal keeps separate settings for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LeadCustomerType {
-    /// A lead without a known contact or company; number 1 in the portal's API.
-    Simple,
-    /// A lead of an existing customer; number 2 in the portal's API.
-    Repeat,
-}
-
-impl LeadCustomerType {
-    /// Both types, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Simple, Self::Repeat];
-
-    /// Returns the number that the portal's parameter `leadCustomerType` takes: 1 or 2.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Simple => 1,
-            Self::Repeat => 2,
-        }
-    }
-
-    /// Returns the word that manifests and reports use: `simple` or `repeat`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Simple => "simple",
-            Self::Repeat => "repeat",
-        }
-    }
-}
-
-impl fmt::Display for LeadCustomerType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The text is not the word of a [`LeadCustomerType`].
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is neither simple nor repeat")]
-pub struct ParseLeadTypeError(String);
-
-impl FromStr for LeadCustomerType {
-    type Err = ParseLeadTypeError;
-
-    fn from_str(text: &str) -> Result<Self, ParseLeadTypeError> {
-        let found = Self::ALL.into_iter().find(|lead| lead.as_str() == text);
-        found.ok_or_else(|| ParseLeadTypeError(text.to_owned()))
-    }
-}
+use super::{CardKind, UserId};
 
 /// Scope of a card: personal or common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,27 +18,27 @@ pub enum CardScope {
 
 /// A target: one card of one person, or one common card.
 ///
-/// The order is: common cards first, then people by id, and `simple` before `repeat`. The text form
-/// is `common/lead/repeat` or `personal/42/lead/simple`: scope, kind of card, and what selects it
-/// within the kind. It is stable, and stands in plan files, journals and reports. The short form of
-/// earlier versions (`personal/42/simple`) is read as well.
+/// The order is: common cards first, then people by id, and the kinds of cards in theirs. The text
+/// form is the scope and the [kind](CardKind): `common/lead/repeat`, `personal/42/deal/0`. It is
+/// stable, and stands in plan files, journals and reports. The short form of earlier versions,
+/// which knew leads alone (`personal/42/simple`), is read as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CardKey {
     /// The scope.
     pub scope: CardScope,
-    /// The type of lead.
-    pub lead: LeadCustomerType,
+    /// The kind of card.
+    pub kind: CardKind,
 }
 
 impl CardKey {
-    /// Returns the key of the common card for a type of lead.
-    pub fn common(lead: LeadCustomerType) -> Self {
-        Self { scope: CardScope::Common, lead }
+    /// Returns the key of the common card of a kind.
+    pub fn common(kind: impl Into<CardKind>) -> Self {
+        Self { scope: CardScope::Common, kind: kind.into() }
     }
 
-    /// Returns the key of a person's card for a type of lead.
-    pub fn personal(user: UserId, lead: LeadCustomerType) -> Self {
-        Self { scope: CardScope::Personal(user), lead }
+    /// Returns the key of a person's card of a kind.
+    pub fn personal(user: UserId, kind: impl Into<CardKind>) -> Self {
+        Self { scope: CardScope::Personal(user), kind: kind.into() }
     }
 
     /// Returns the person, if this is a personal card.
@@ -100,48 +50,40 @@ impl CardKey {
     }
 }
 
-/// The kind of card in the text form of a target.
-const KIND: &str = "lead";
-
 impl fmt::Display for CardKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scope {
-            CardScope::Common => write!(f, "common/{KIND}/{}", self.lead.as_str()),
-            CardScope::Personal(user) => write!(f, "personal/{user}/{KIND}/{}", self.lead.as_str()),
+            CardScope::Common => write!(f, "common/{}", self.kind),
+            CardScope::Personal(user) => write!(f, "personal/{user}/{}", self.kind),
         }
     }
 }
 
 /// Error: the text is not the text form of a [`CardKey`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}", tr!("a target looks like common/lead/repeat or personal/42/lead/simple, not {what}", what = format_args!("{:?}", .0)))]
+#[error("{}", tr!("a target looks like common/lead/repeat, personal/42/lead/simple or personal/42/deal/0, not {what}", what = format_args!("{:?}", .0)))]
 pub struct ParseCardKeyError(String);
 
 impl FromStr for CardKey {
     type Err = ParseCardKeyError;
 
     fn from_str(text: &str) -> Result<Self, ParseCardKeyError> {
-        let mut parts = text.split('/').peekable();
-        let scope = match parts.next() {
-            Some("common") => Some(CardScope::Common),
-            Some("personal") => {
-                parts.next().and_then(|id| id.parse().ok()).map(CardScope::Personal)
-            }
+        let key = match text.split_once('/') {
+            Some(("common", kind)) => Some((CardScope::Common, kind)),
+            Some(("personal", rest)) => rest
+                .split_once('/')
+                .and_then(|(id, kind)| Some((CardScope::Personal(id.parse().ok()?), kind))),
             _ => None,
         };
-        // The short form names no kind.
-        parts.next_if_eq(&KIND);
-        let lead = parts.next().and_then(|word| word.parse().ok());
-        match (scope, lead, parts.next()) {
-            (Some(scope), Some(lead), None) => Ok(Self { scope, lead }),
-            _ => Err(ParseCardKeyError(text.to_owned())),
-        }
+        key.and_then(|(scope, kind)| Some(Self { scope, kind: kind.parse().ok()? }))
+            .ok_or_else(|| ParseCardKeyError(text.to_owned()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::LeadCustomerType;
 
     #[test]
     fn text_form_of_a_target_can_be_read_back() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{CardKey, DepartmentId, LeadCustomerType, Person, UserId};
+use super::{CardKey, CardKind, DepartmentId, KindNames, Person, UserId};
 
 /// Position in a file that people write.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,7 +166,7 @@ pub struct ManifestLimits {
     /// people.
     pub acknowledged_selection: Option<u32>,
     /// `acknowledge.common`: the common cards that may be reset.
-    pub acknowledged_common: BTreeSet<LeadCustomerType>,
+    pub acknowledged_common: BTreeSet<CardKind>,
     /// `acknowledge.people`: the caller and user 1, if their own cards may be reset.
     pub acknowledged_people: BTreeSet<UserId>,
     /// `protect.ids`: people whose cards are never reset, whatever is acknowledged.
@@ -246,6 +246,8 @@ pub struct DesiredState {
     pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
     /// Targets of which the exception is not known.
     pub gaps: BTreeMap<CardKey, TreeGap>,
+    /// The names of pipelines and smart processes.
+    pub kinds: KindNames,
 }
 
 impl DesiredState {

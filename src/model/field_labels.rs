@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Prefix of the codes of user fields.
 const USER_FIELD: &str = "UF_";
 
-/// Labels of the fields of leads, by the code of the field. Foreign text: every format escapes it.
-///
-/// Empty if the portal has not told them. Another kind of card has a value of its own.
+/// Labels of the fields of one type of entity, by the code of the field. Foreign text: every format
+/// escapes it. Empty if the portal has not told them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldLabels {
     labels: BTreeMap<Box<str>, Box<str>>,
@@ -15,6 +14,9 @@ pub struct FieldLabels {
 }
 
 impl FieldLabels {
+    /// Labels that are not known.
+    pub const EMPTY: Self = Self { labels: BTreeMap::new(), user_fields: Vec::new() };
+
     /// Creates the labels from the code and the label of each field, in the order of the portal. A
     /// blank label and one that repeats the code count as missing.
     pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {

@@ -9,12 +9,15 @@
 //! a target names exactly one stored row of the portal. No later check repeats this.
 
 mod card;
+mod card_catalog;
+mod card_kind;
 pub mod decimal;
 mod desired;
 mod digest;
 mod field_labels;
 mod id;
 mod layout;
+mod lead_customer_type;
 mod ledger;
 mod outcome;
 mod person;
@@ -24,7 +27,11 @@ mod state;
 mod text_serde;
 mod trust;
 
-pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
+pub use card::{CardKey, CardScope, ParseCardKeyError};
+pub use card_catalog::{CardCatalog, CardLabels, KindNames, Pipeline, TypeCatalog};
+pub use card_kind::{
+    CardKind, EntityType, ParseCardKindError, PipelineId, PipelinedType, SmartProcessType,
+};
 pub use desired::{
     DesiredState, DesiredTarget, Generation, GuardLimits, ManifestLimits, Mode, Origin, Selector,
     SourceLocation, TreeGap, TreeHole,
@@ -33,6 +40,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use field_labels::FieldLabels;
 pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};
 pub use layout::{Field, Layout, LayoutError, Outline, Section};
+pub use lead_customer_type::LeadCustomerType;
 pub use ledger::{Ledger, LedgerEntry};
 pub use outcome::{Outcome, OutcomeClass, Totals};
 pub use person::{Department, Identity, Person, PersonName};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CardKey, Identity, Layout, LeadCustomerType, Observed, PortalId, ReadTrust};
+use super::{CardKey, CardKind, Identity, Layout, Observed, PortalId, ReadTrust};
 
 /// Everything that the planner needs to know about the portal.
 #[derive(Clone, Debug)]
@@ -14,10 +14,10 @@ pub struct Snapshot {
     /// The trust in reads of other people's cards.
     pub trust: ReadTrust,
     /// The common defaults, where the portal has them.
-    pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
+    pub common_defaults: BTreeMap<CardKind, Layout>,
     /// The observations of the common cards behind the personal targets: the common view shows
     /// them.
-    pub common_cards: BTreeMap<LeadCustomerType, Observed>,
+    pub common_cards: BTreeMap<CardKind, Observed>,
     /// The observation of each target, sorted by key, each key once.
     pub cards: Vec<(CardKey, Observed)>,
 }

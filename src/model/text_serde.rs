@@ -7,8 +7,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    CardKey, DepartmentId, Digest, Generation, LeadCustomerType, PortalId, RunId, TrustEvidence,
-    UserId,
+    CardKey, CardKind, DepartmentId, Digest, Generation, LeadCustomerType, PortalId, RunId,
+    TrustEvidence, UserId,
 };
 use crate::i18n::english;
 
@@ -47,7 +47,7 @@ macro_rules! as_number {
     )*};
 }
 
-as_text!(CardKey, Digest, Generation, LeadCustomerType, PortalId, RunId, TrustEvidence);
+as_text!(CardKey, CardKind, Digest, Generation, LeadCustomerType, PortalId, RunId, TrustEvidence);
 as_number!(DepartmentId, UserId);
 
 /// Reads a text form. The problem is told in English: a record is read in any language.

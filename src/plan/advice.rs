@@ -138,7 +138,11 @@ fn block(limits: &ManifestLimits) -> String {
     let mut entries = Vec::new();
     entries.extend(acknowledged_users.map(|number| format!("users: {number}")));
     entries.extend(acknowledged_selection.map(|number| format!("selection: {number}")));
-    let common: Vec<&str> = acknowledged_common.iter().map(|lead| lead.as_str()).collect();
+    let leads: Option<Vec<String>> =
+        acknowledged_common.iter().map(|kind| kind.lead().map(|lead| lead.to_string())).collect();
+    // Both kinds of manifest read the short form of leads.
+    let common = leads
+        .unwrap_or_else(|| acknowledged_common.iter().map(|kind| format!("\"{kind}\"")).collect());
     let people: Vec<String> = acknowledged_people.iter().map(ToString::to_string).collect();
     for (key, list) in [("common", common.join(", ")), ("people", people.join(", "))] {
         if !list.is_empty() {

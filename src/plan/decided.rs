@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Decision, GuardReport, KeepReason, OnceState};
 use crate::model::{
-    CardKey, CardState, DepartmentId, Generation, Layout, LeadCustomerType, Observed, Origin,
+    CardKey, CardKind, CardState, DepartmentId, Generation, KindNames, Layout, Observed, Origin,
     Person, PortalId, ReadTrust, UserId,
 };
 
@@ -33,13 +33,15 @@ pub struct Plan {
     /// The decisions, sorted by target, each target once.
     pub targets: Vec<PlannedTarget>,
     /// The common defaults.
-    pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
+    pub common_defaults: BTreeMap<CardKind, Layout>,
     /// The common cards behind the personal targets, as the portal shows them now.
-    pub common_cards: BTreeMap<LeadCustomerType, Observed>,
+    pub common_cards: BTreeMap<CardKind, Observed>,
     /// The people among the targets, as the portal describes them.
     pub people: BTreeMap<UserId, Person>,
     /// The names of the departments, as far as they were looked up.
     pub departments: BTreeMap<DepartmentId, Box<str>>,
+    /// The names of pipelines and smart processes.
+    pub kinds: KindNames,
     /// Targets of several manifests, with the names of all manifests but the one in the target's
     /// origin.
     pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
@@ -94,16 +96,21 @@ impl Plan {
 
     /// Returns the common default that the portal shows in place of a card, if there is one.
     pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
-        key.user().and(self.common_defaults.get(&key.lead))
+        key.user().and(self.common_defaults.get(&key.kind))
     }
 
-    /// Returns the common card of a type of lead, if it was read and an administrator customized
-    /// it.
-    pub fn common_card(&self, lead: LeadCustomerType) -> Option<&Layout> {
-        match self.common_cards.get(&lead)? {
+    /// Returns the common card of a kind, if it was read and an administrator customized it.
+    pub fn common_card(&self, kind: CardKind) -> Option<&Layout> {
+        match self.common_cards.get(&kind)? {
             Observed::Known(CardState::Customized(layout)) => Some(layout),
             Observed::Known(_) | Observed::Unreadable(_) => None,
         }
+    }
+
+    /// Returns the kinds of cards among the targets, leads aside.
+    pub fn kinds_besides_leads(&self) -> BTreeSet<CardKind> {
+        let kinds = self.targets.iter().map(|target| target.key.kind);
+        kinds.filter(|kind| kind.lead().is_none()).collect()
     }
 
     /// Counts the targets in mode `once` that are at their default and not marked in the ledger.

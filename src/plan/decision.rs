@@ -107,6 +107,7 @@ impl HoldReason {
             Self::Unreadable(UnreadableReason::Refused { .. }) => "read-refused",
             Self::Unreadable(UnreadableReason::ReadsNotTrusted) => "reads-not-trusted",
             Self::Unreadable(UnreadableReason::ReadsUnproven) => "reads-unproven",
+            Self::Unreadable(UnreadableReason::NoPipeline) => "no-pipeline",
             Self::Unreadable(UnreadableReason::NoAnswer(_)) => "no-answer",
             Self::NotSeen => "not-seen",
             Self::TreeGap(_) => "department-unknown",
@@ -172,6 +173,9 @@ impl fmt::Display for HoldReason {
             )),
             Self::Unreadable(UnreadableReason::ReadsUnproven) => f.write_str(&tr!(
                 "reads empty, but nothing proves that the portal reads the person's card and not the caller's"
+            )),
+            Self::Unreadable(UnreadableReason::NoPipeline) => f.write_str(&tr!(
+                "the portal lists no pipeline of this type that the webhook's owner may read"
             )),
             Self::Unreadable(UnreadableReason::NoAnswer(what)) => {
                 f.write_str(&tr!("no usable answer: {what}", what = Text::from_msgid(what)))

@@ -120,7 +120,7 @@ impl fmt::Display for DriftKind {
 
 impl Drift {
     /// Returns `true` if a problem with the manifests means that the portal has changed: a named
-    /// person or department no longer exists.
+    /// person, department or pipeline no longer exists.
     pub fn is_gone(problem: &Diagnostic) -> bool {
         matches!(
             problem.code,
@@ -129,6 +129,8 @@ impl Drift {
                 | DiagnosticCode::AmbiguousEmail
                 | DiagnosticCode::UnknownDepartment
                 | DiagnosticCode::AmbiguousDepartment
+                | DiagnosticCode::UnknownPipeline
+                | DiagnosticCode::AmbiguousPipeline
                 | DiagnosticCode::DismissedPerson
                 | DiagnosticCode::EmptySelection
         )

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{GuardLimits, LeadCustomerType, ManifestLimits, UserId};
+use crate::model::{CardKind, GuardLimits, ManifestLimits, UserId};
 
 /// Number of people below which the share of the portal does not count: in a company of thirty,
 /// four are a normal change.
@@ -28,7 +28,7 @@ pub struct Impact {
     /// The people who would lose at least one card, by id.
     pub people: Vec<UserId>,
     /// The common cards that would be lost.
-    pub common: BTreeSet<LeadCustomerType>,
+    pub common: BTreeSet<CardKind>,
     /// The contribution of each manifest, by its name.
     pub manifests: BTreeMap<Arc<str>, ManifestImpact>,
     /// The number of people that each manifest selected in its last run on this portal, where it is
@@ -49,7 +49,7 @@ pub struct ManifestImpact {
     /// The people who would lose at least one card that the manifest selects, by id.
     pub people: Vec<UserId>,
     /// The common cards that would be lost.
-    pub common: BTreeSet<LeadCustomerType>,
+    pub common: BTreeSet<CardKind>,
     /// The people whom the manifest selects, by id, unchanged ones included.
     pub selected: Vec<UserId>,
 }
@@ -109,7 +109,7 @@ pub enum ViolationKind {
         limit: u8,
     },
     /// A common card.
-    CommonCard(LeadCustomerType),
+    CommonCard(CardKind),
     /// A card of a person who is easily reset by mistake.
     SpecialPerson(UserId, SpecialPerson),
     /// A card of a protected person. No acknowledgement lifts this.
@@ -376,12 +376,10 @@ impl fmt::Display for ViolationKind {
                 employees,
                 limit
             ),
-            Self::CommonCard(LeadCustomerType::Simple) => {
-                tr!("the common card for simple leads would be lost, for everybody who looks at it")
-            }
-            Self::CommonCard(LeadCustomerType::Repeat) => {
-                tr!("the common card for repeat leads would be lost, for everybody who looks at it")
-            }
+            Self::CommonCard(kind) => tr!(
+                "the common card for {kind} would be lost, for everybody who looks at it",
+                kind = kind.words()
+            ),
             Self::SpecialPerson(user, SpecialPerson::FirstUser) => {
                 tr!("user {user} would lose a card: usually the portal's first administrator", user)
             }

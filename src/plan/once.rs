@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Decision, KeepReason, OnceState, PlannedTarget, Policy};
-use crate::model::{CardKey, Generation, LeadCustomerType};
+use crate::model::{CardKey, CardKind, Generation};
 
 impl OnceState {
     /// Counts the targets of each once key by state. The sums of a key add up to its targets;
@@ -75,14 +75,13 @@ pub(super) enum AccountStatus {
     Dismissed,
 }
 
-/// Group of cards, personal or common, for a type of lead. A once key reaches each group
-/// separately.
+/// Group of cards, personal or common, of one kind. A once key reaches each group separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct CardGroup(bool, LeadCustomerType);
+struct CardGroup(bool, CardKind);
 
 impl CardGroup {
     fn from_key(key: CardKey) -> Self {
-        Self(key.user().is_some(), key.lead)
+        Self(key.user().is_some(), key.kind)
     }
 }
 

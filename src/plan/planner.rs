@@ -8,7 +8,7 @@ use super::once::{AccountStatus, ReachedGenerations};
 use super::policy::{BlindReset, Policy};
 use super::{Decision, HoldReason, Impact, KeepReason, ManifestImpact, Removal, guard};
 use crate::model::{
-    CardKey, CardState, DesiredState, DesiredTarget, GuardLimits, LeadCustomerType, Mode, Observed,
+    CardKey, CardKind, CardState, DesiredState, DesiredTarget, GuardLimits, Mode, Observed,
     Snapshot, UnreadableReason, UserId,
 };
 
@@ -109,6 +109,7 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
         common_cards: snapshot.common_cards.clone(),
         people: desired.people.clone(),
         departments: desired.departments.clone(),
+        kinds: desired.kinds.clone(),
         shared: desired.shared.clone(),
         guards: guard::report(impact, &desired.guards),
         targets,
@@ -153,7 +154,7 @@ fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
 /// People and cards that targets affect, in all and by manifest.
 struct Affected {
     people: Vec<UserId>,
-    common: BTreeSet<LeadCustomerType>,
+    common: BTreeSet<CardKind>,
     manifests: BTreeMap<Arc<str>, ManifestImpact>,
 }
 
@@ -174,7 +175,7 @@ impl Affected {
             let is_reset = matches!(target.decision, Decision::Reset(_));
             match target.key.user() {
                 Some(user) if is_reset => add(&mut affected.people, user),
-                None if is_reset => drop(affected.common.insert(target.key.lead)),
+                None if is_reset => drop(affected.common.insert(target.key.kind)),
                 Some(_) | None => {}
             }
             let others = shared.get(&target.key).into_iter().flatten();
@@ -187,7 +188,7 @@ impl Affected {
                             add(&mut own.people, user);
                         }
                     }
-                    None if is_reset => drop(own.common.insert(target.key.lead)),
+                    None if is_reset => drop(own.common.insert(target.key.kind)),
                     None => {}
                 }
             }

@@ -20,9 +20,10 @@ fn layout(number: u8) -> Layout {
 }
 
 fn keys() -> impl Strategy<Value = CardKey> {
-    (0_u64..8, prop::bool::ANY).prop_map(|(id, simple)| {
-        let lead = if simple { LeadCustomerType::Simple } else { LeadCustomerType::Repeat };
-        if id == 0 { CardKey::common(lead) } else { CardKey::personal(user(id), lead) }
+    let kinds = ["lead/simple", "lead/repeat", "deal/0", "deal/5", "contact"];
+    (0_u64..8, prop::sample::select(kinds.to_vec())).prop_map(|(id, kind)| {
+        let kind: CardKind = kind.parse().unwrap();
+        if id == 0 { CardKey::common(kind) } else { CardKey::personal(user(id), kind) }
     })
 }
 
@@ -98,7 +99,7 @@ prop_compose! {
             },
             trust: if untrusted { ReadTrust::NotTrusted } else { ReadTrust::Trusted(TrustEvidence::WholeSeconds) },
             common_cards: std::collections::BTreeMap::new(),
-            common_defaults: common_default.map(|number| (LeadCustomerType::Simple, layout(number))).into_iter().collect(),
+            common_defaults: common_default.map(|number| (LeadCustomerType::Simple.into(), layout(number))).into_iter().collect(),
             cards: seen.into_iter().map(believable).collect(),
         };
         let mut ledger = Ledger::default();

@@ -82,7 +82,7 @@ fn decision(
                 Some(Observed::Known(CardState::Customized(there))) if there == layout => {}
                 _ => report(key, "would be reset, but was not seen with this layout"),
             }
-            if snapshot.common_defaults.get(&key.lead) == Some(layout) && key.user().is_some() {
+            if snapshot.common_defaults.get(&key.kind) == Some(layout) && key.user().is_some() {
                 report(key, "would be reset, but shows only the card set for all");
             }
             let own = key.user().is_none_or(|user| user == snapshot.caller.user);

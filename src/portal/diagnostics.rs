@@ -10,13 +10,19 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::PortalReader;
+use super::address::{MethodFamily, Operation};
 use super::client::PortalClient;
 use super::http_portal::PortalRight as _;
-use super::methods::{DEPARTMENTS, GET, METHOD_GET, RESET, RIGHTS, SERVER_TIME, SET, USERS};
+use super::method_lookup::{MethodAvailability, availability, look_up};
+use super::methods::{DEPARTMENTS, RIGHTS, SERVER_TIME, USERS};
 use crate::ports::PortalError;
 
-/// Methods that recard calls.
-const METHODS: [&str; 5] = [GET, RESET, SET, USERS, DEPARTMENTS];
+/// Returns the methods that recard calls: those for cards in the family for leads.
+fn methods(family: MethodFamily) -> [&'static str; 5] {
+    let [get, reset, set] = [Operation::Get, Operation::Reset, Operation::Set]
+        .map(|operation| family.method(operation));
+    [get, reset, set, USERS, DEPARTMENTS]
+}
 
 /// Diagnostics of a portal.
 #[derive(Clone, Debug)]
@@ -27,19 +33,6 @@ pub struct PortalDiagnostics {
     pub server_time: Result<Timestamp, String>,
     /// The methods that recard calls, with their availability.
     pub methods: Vec<(&'static str, MethodAvailability)>,
-}
-
-/// Availability of a method.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MethodAvailability {
-    /// The method exists, and the webhook may call it.
-    Available,
-    /// The method exists, and the webhook lacks the right.
-    NotAllowed,
-    /// The portal has no such method.
-    Missing,
-    /// No usable answer.
-    Unknown(String),
 }
 
 impl PortalReader {
@@ -55,11 +48,9 @@ impl PortalReader {
 
 async fn diagnose(client: &PortalClient) -> Result<PortalDiagnostics, PortalError> {
     let small = [BatchCommand::new(RIGHTS), BatchCommand::new(SERVER_TIME)];
-    // The portal finds a method by its name in lower case only.
-    let look_up =
-        |name: &&str| BatchCommand::new(METHOD_GET).with("name", &name.to_ascii_lowercase());
+    let methods = methods(client.method_family());
     let commands: Vec<BatchCommand> =
-        small.into_iter().chain(METHODS.iter().map(look_up)).collect();
+        small.into_iter().chain(methods.iter().map(|name| look_up(name))).collect();
     let command = |number: usize| {
         commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(SERVER_TIME))
     };
@@ -79,7 +70,7 @@ async fn diagnose(client: &PortalClient) -> Result<PortalDiagnostics, PortalErro
             answer(index + 2).and_then(|json| availability(&json).ok_or_else(|| malformed(&json)));
         (*name, found.unwrap_or_else(MethodAvailability::Unknown))
     };
-    let methods = METHODS.iter().enumerate().map(method).collect();
+    let methods = methods.iter().enumerate().map(method).collect();
     Ok(PortalDiagnostics { rights, server_time, methods })
 }
 
@@ -89,20 +80,6 @@ fn rights(json: &RawValue) -> Option<Vec<String>> {
 
 fn time(json: &RawValue) -> Option<Timestamp> {
     php_json::text(Some(json))?.parse().ok()
-}
-
-fn availability(json: &RawValue) -> Option<MethodAvailability> {
-    let fields = php_json::map(Some(json))?;
-    let is = |name: &str| match fields.get(name)?.get() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    };
-    Some(match (is("isExisting")?, is("isAvailable")?) {
-        (true, true) => MethodAvailability::Available,
-        (true, false) => MethodAvailability::NotAllowed,
-        (false, _) => MethodAvailability::Missing,
-    })
 }
 
 fn malformed(json: &RawValue) -> String {
@@ -116,24 +93,6 @@ mod tests {
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
-    }
-
-    #[test]
-    fn method_is_there_or_not_and_allowed_or_not() {
-        let read = |text: &str| availability(&raw(text));
-        assert_eq!(
-            read(r#"{"isExisting":true,"isAvailable":true}"#),
-            Some(MethodAvailability::Available)
-        );
-        assert_eq!(
-            read(r#"{"isExisting":true,"isAvailable":false}"#),
-            Some(MethodAvailability::NotAllowed)
-        );
-        assert_eq!(
-            read(r#"{"isExisting":false,"isAvailable":false}"#),
-            Some(MethodAvailability::Missing)
-        );
-        assert_eq!(read("[]"), None);
     }
 
     #[test]

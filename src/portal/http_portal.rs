@@ -9,13 +9,16 @@ use bitrix24::{LimiterLevel, RestClient, Transport};
 use super::client::PortalClient;
 use super::connect::{ConnectError, LoggingTransport};
 use super::estimate::{Estimate, PlannedWork, estimate};
-use super::{PortalSettings, RequestMetrics, WebhookUrl, layout_query, mutations, queries};
+use super::{
+    MethodFamily, PortalSettings, RequestMetrics, WebhookUrl, catalog, layout_query, mutations,
+    queries,
+};
 use crate::model::{
-    CardKey, Department, DepartmentId, FieldLabels, Identity, Layout, Person, PortalId,
+    CardCatalog, CardKey, Department, DepartmentId, FieldLabels, Identity, Layout, Person, PortalId,
 };
 use crate::ports::{
-    CardRead, CardSink, CardWrite, Lane, PeopleQuery, PortalError, ReadPortal, SingleSet,
-    WriteError, WriteEvidence, WritePortal,
+    CardRead, CardSink, CardWrite, CatalogQuery, Lane, PeopleQuery, PortalError, ReadPortal,
+    SingleSet, WriteError, WriteEvidence, WritePortal,
 };
 
 /// Portal reached over HTTP. Clones share connections, limits and metrics.
@@ -121,6 +124,16 @@ impl HttpPortal {
         self.client.field_labels.get()
     }
 
+    /// Forces the methods for the cards of leads, before the portal is asked which it knows.
+    pub fn force_method_family(&self, family: MethodFamily) {
+        let _ = self.client.method_family.set(family);
+    }
+
+    /// Returns the methods for the cards of leads.
+    pub fn method_family(&self) -> MethodFamily {
+        self.client.method_family()
+    }
+
     /// Returns the names of the first 50 departments, which come with the answer to
     /// [`identify`](ReadPortal::identify); none if the portal did not tell them.
     pub fn department_names(&self) -> Option<&BTreeMap<DepartmentId, Box<str>>> {
@@ -162,6 +175,10 @@ impl<R: PortalRight> ReadPortal for R {
         queries::people(self.client(), query).await
     }
 
+    async fn catalog(&self, query: &CatalogQuery) -> Result<CardCatalog, PortalError> {
+        catalog::catalog(self.client(), query).await
+    }
+
     async fn employees(&self) -> Result<u32, PortalError> {
         queries::employees(self.client()).await
     }
@@ -180,8 +197,8 @@ impl WritePortal for PortalWriter {
         mutations::targets_per_request(&self.client, targets)
     }
 
-    fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool {
-        layout_query::fits_batch(key, layout)
+    fn fits_batch(&self, layout: &Layout) -> bool {
+        layout_query::fits_batch(layout)
     }
 
     async fn write_cards(

@@ -8,28 +8,28 @@
 use bitrix24::BatchCommand;
 use serde_json::Value;
 
-use super::methods::{SET, card_command};
-use crate::model::{CardKey, Layout};
+use crate::model::Layout;
 
 /// Number of values of a command that every portal reads, with a reserve for scope, user and lead
 /// type.
 const MAX_VALUES: usize = 900;
 
-/// Returns the command that stores a layout; `None` if a query string would change it.
-pub(crate) fn set_command(key: CardKey, layout: &Layout) -> Option<BatchCommand> {
-    let content: Value = serde_json::from_str(layout.as_json()).ok()?;
-    let mut values = Vec::new();
-    push_values(&mut values, "data", &content)?;
-    if !content.is_array() || values.len() >= MAX_VALUES {
-        return None;
-    }
-    let command = card_command(SET, key);
+/// Adds a layout to the command that stores it; `None` if a query string would change it.
+pub(crate) fn with_layout(command: BatchCommand, layout: &Layout) -> Option<BatchCommand> {
+    let values = values(layout)?;
     Some(values.iter().fold(command, |command, (name, value)| command.with(name, value)))
 }
 
 /// Returns `true` if a command of a batch carries a layout unchanged.
-pub(crate) fn fits_batch(key: CardKey, layout: &Layout) -> bool {
-    set_command(key, layout).is_some()
+pub(crate) fn fits_batch(layout: &Layout) -> bool {
+    values(layout).is_some()
+}
+
+fn values(layout: &Layout) -> Option<Vec<(String, String)>> {
+    let content: Value = serde_json::from_str(layout.as_json()).ok()?;
+    let mut values = Vec::new();
+    push_values(&mut values, "data", &content)?;
+    (content.is_array() && values.len() < MAX_VALUES).then_some(values)
 }
 
 /// Appends the values of a part of a layout under their names; `None` if one of them would change.
@@ -67,14 +67,12 @@ fn push_values(values: &mut Vec<(String, String)>, name: &str, part: &Value) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{LeadCustomerType, UserId};
-
-    fn key() -> CardKey {
-        CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Repeat)
-    }
+    use crate::portal::address::{MethodFamily, Operation, card_command};
 
     fn command(json: &str) -> Option<String> {
-        set_command(key(), &Layout::from_json(json).unwrap()).map(|command| command.text())
+        let key = "personal/7/lead/repeat".parse().unwrap();
+        let command = card_command(Operation::Set, key, MethodFamily::Lead).unwrap();
+        with_layout(command, &Layout::from_json(json).unwrap()).map(|command| command.text())
     }
 
     #[test]

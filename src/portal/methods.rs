@@ -1,22 +1,17 @@
-//! The methods that recard calls, and the call for one card.
-//!
-//! A command is built from checked types alone. It always has all parameters: the portal reads a
-//! missing or odd one as "the caller", "personal" or "simple leads", and answers `true`.
+//! The methods that recard calls, apart from those of cards ([`address`](super::address)).
 
-use bitrix24::BatchCommand;
-
-use crate::model::{CardKey, CardScope};
-
-/// Reads a card.
-pub(super) const GET: &str = "crm.lead.details.configuration.get";
-/// Resets a card.
-pub(super) const RESET: &str = "crm.lead.details.configuration.reset";
-/// Stores a card.
-pub(super) const SET: &str = "crm.lead.details.configuration.set";
 /// Tells who the caller is.
 pub(super) const PROFILE: &str = "profile";
 /// Lists the fields of leads with their labels.
 pub(super) const LEAD_FIELDS: &str = "crm.lead.fields";
+/// Lists the fields of a type of entity with their labels.
+pub(super) const ITEM_FIELDS: &str = "crm.item.fields";
+/// Lists the pipelines or categories of a type that the caller may read.
+pub(super) const CATEGORIES: &str = "crm.category.list";
+/// Lists all pipelines of deals but the default one.
+pub(super) const DEAL_CATEGORIES: &str = "crm.dealcategory.list";
+/// Lists smart processes.
+pub(super) const TYPES: &str = "crm.type.list";
 /// Lists people.
 pub(super) const USERS: &str = "user.get";
 /// Lists departments.
@@ -27,33 +22,3 @@ pub(super) const RIGHTS: &str = "scope";
 pub(super) const SERVER_TIME: &str = "server.time";
 /// Method that returns the availability of a method.
 pub(super) const METHOD_GET: &str = "method.get";
-
-/// Returns the call of a method for one card. Scope and user come first: a portal that drops
-/// parameters drops the last.
-pub(super) fn card_command(method: &'static str, key: CardKey) -> BatchCommand {
-    let command = BatchCommand::new(method);
-    let command = match key.scope {
-        CardScope::Common => command.with("scope", "C"),
-        CardScope::Personal(user) => command.with("scope", "P").with("userId", &user.to_string()),
-    };
-    command.with("extras[leadCustomerType]", &key.lead.number().to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{LeadCustomerType, UserId};
-
-    #[test]
-    fn command_for_a_card_names_scope_user_and_lead_type() {
-        let person = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Repeat);
-        assert_eq!(
-            card_command(RESET, person).text(),
-            "crm.lead.details.configuration.reset?scope=P&userId=7&extras[leadCustomerType]=2"
-        );
-        assert_eq!(
-            card_command(GET, CardKey::common(LeadCustomerType::Simple)).text(),
-            "crm.lead.details.configuration.get?scope=C&extras[leadCustomerType]=1"
-        );
-    }
-}

@@ -7,11 +7,11 @@ use bitrix24::{
     MAX_COMMANDS, Request, ResponseError, RetryState, RoundTrip, Success, Workload,
 };
 
+use super::address::{CardAddress, Operation};
 use super::client::PortalClient;
 use super::error::write_error;
 use super::layout_query;
-use super::methods::{GET, RESET, SET, card_command};
-use super::queries::layout_read;
+use super::queries::{NO_ADDRESS, layout_read};
 use super::wire::card;
 use crate::i18n::english;
 use crate::model::{CardKey, Layout};
@@ -62,9 +62,17 @@ pub(super) async fn write_cards(
     }
     let mut batch = Batch::default();
     for (index, (target, write)) in writes.iter().enumerate() {
+        let operation = match write {
+            CardWrite::Reset => Operation::Reset,
+            CardWrite::Set(_) => Operation::Set,
+        };
+        let get = client.card_command(Operation::Get, *target);
+        let (Some(get), Some(change)) = (get, client.card_command(operation, *target)) else {
+            return Err(not_sent(format!("{target}: {NO_ADDRESS}")));
+        };
         let change = match write {
-            CardWrite::Reset => card_command(RESET, *target),
-            CardWrite::Set(layout) => match layout_query::set_command(*target, layout) {
+            CardWrite::Reset => change,
+            CardWrite::Set(layout) => match layout_query::with_layout(change, layout) {
                 Some(command) => command,
                 None => {
                     return Err(not_sent(format!(
@@ -73,9 +81,9 @@ pub(super) async fn write_cards(
                 }
             },
         };
-        batch.push(format!("a{index}"), card_command(GET, *target));
+        batch.push(format!("a{index}"), get.clone());
         batch.push(format!("b{index}"), change);
-        batch.push(format!("c{index}"), card_command(GET, *target));
+        batch.push(format!("c{index}"), get);
     }
     let mut retry = RetryState::in_lane(lane.into());
     let mut ends = client
@@ -104,12 +112,15 @@ pub(super) async fn set_card(
     lane: Lane,
     proceed: &(dyn Fn(&CardRead) -> bool + Sync),
 ) -> SingleSet {
-    let Some(body) = card::set_body(key, layout) else {
-        return SingleSet::NotSent(CardRead::NoAnswer(
-            "the layout cannot be written as JSON".to_owned(),
-        ));
+    let not_sent = |text: &str| SingleSet::NotSent(CardRead::NoAnswer(text.to_owned()));
+    let Some(address) = CardAddress::of(key.kind, client.method_family()) else {
+        return not_sent(NO_ADDRESS);
     };
-    let request = Request { method: SET, body, weights: vec![(SET, 1)], admitted: true };
+    let Some(body) = card::set_body(key, client.method_family(), layout) else {
+        return not_sent("the layout cannot be written as JSON");
+    };
+    let method = address.method(Operation::Set);
+    let request = Request { method, body, weights: vec![(method, 1)], admitted: true };
     let mut retry = RetryState::in_lane(lane.into());
     loop {
         if let Err(error) = client.rest().admit(&request.weights, lane.into()).await {
@@ -150,7 +161,10 @@ async fn send_set(
 
 /// Reads one card.
 async fn read_one(client: &PortalClient, key: CardKey, lane: Lane) -> CardRead {
-    let batch = Batch::numbered([card_command(GET, key)]);
+    let Some(get) = client.card_command(Operation::Get, key) else {
+        return CardRead::NoAnswer(NO_ADDRESS.to_owned());
+    };
+    let batch = Batch::numbered([get]);
     match client
         .batches()
         .send(&batch, Idempotency::Safe, &mut RetryState::in_lane(lane.into()))
@@ -172,10 +186,15 @@ pub(super) async fn read_back(
     keys: &[CardKey],
     sink: &mut dyn CardSink,
 ) -> Result<(), PortalError> {
+    let (keys, without): (Vec<CardKey>, Vec<CardKey>) =
+        keys.iter().partition(|key| client.card_command(Operation::Get, **key).is_some());
+    without.into_iter().for_each(|key| sink.take(key, CardRead::NoAnswer(NO_ADDRESS.to_owned())));
     let mut waiting: Vec<(Vec<CardKey>, u32)> =
         keys.chunks(MAX_COMMANDS).map(|chunk| (chunk.to_vec(), 1)).rev().collect();
     while let Some((chunk, attempt)) = waiting.pop() {
-        let batch = Batch::numbered(chunk.iter().map(|card| card_command(GET, *card)));
+        let batch = Batch::numbered(
+            chunk.iter().filter_map(|card| client.card_command(Operation::Get, *card)),
+        );
         let mut retry = RetryState::in_lane(bitrix24::Lane::Urgent);
         let mut ends = match client.batches().send(&batch, Idempotency::Safe, &mut retry).await {
             Ok(ends) => ends,

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use bitrix24::{BatchCommand, MAX_COMMANDS, PAGE, PageItem, PagedQuery, ReadResult, WholeSeconds};
 use serde_json::value::RawValue;
 
+use super::address::{MethodFamily, Operation};
 use super::client::PortalClient;
-use super::methods::{DEPARTMENTS, GET, LEAD_FIELDS, PROFILE, USERS, card_command};
+use super::method_lookup::{MethodAvailability, availability, look_up};
+use super::methods::{DEPARTMENTS, LEAD_FIELDS, PROFILE, USERS};
 use super::wire::fields;
 use super::wire::people::{self as wire, Select, TimeZoneOffset, profile, select};
 use crate::i18n::english;
@@ -15,6 +17,9 @@ use crate::ports::{CardRead, CardSink, PeopleQuery, PortalError};
 
 /// Maximum number of values in the list of one filter, so that its answer fits on one page of 50.
 const FILTER_VALUES: usize = 50;
+
+/// Text for a card that no request can name.
+pub(super) const NO_ADDRESS: &str = tr_later!("the portal lists no pipeline of this kind of card");
 
 /// Requested fields of a person. Portals up to 24.200 send all fields in any case.
 const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", "UF_DEPARTMENT"];
@@ -49,19 +54,24 @@ impl PageItem for Department {
     }
 }
 
-/// Reads the caller and the number of active people. The labels of the fields and the first
-/// departments come in the same request; without an answer there are none.
+/// Reads the caller and the number of active people. The labels of the fields, the first
+/// departments and the availability of the methods for leads come in the same request; without an
+/// answer there are none.
 pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalError> {
     // The first page of all people, which names their number.
     let count = active_people().with("start", "0");
     let labels = BatchCommand::new(LEAD_FIELDS).optional();
     let departments = sorted(BatchCommand::new(DEPARTMENTS)).with("start", "0").optional();
-    let commands = [BatchCommand::new(PROFILE), count, labels, departments];
+    let family = look_up(MethodFamily::Lead.method(Operation::Get)).optional();
+    let mut commands = vec![BatchCommand::new(PROFILE), count, labels, departments];
+    if client.method_family.get().is_none() {
+        commands.push(family);
+    }
     let command =
         |number: usize| commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(PROFILE));
     let mut ends = BTreeMap::new();
     let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
-    client.batches().read_all(commands.len(), 0, &command, &mut take).await?;
+    client.batches().read_in_fewest(commands.len(), &command, &mut take).await?;
     if let Some(ReadResult::Answered(answer)) = ends.remove(&2)
         && let Some(labels) = fields::field_labels(&answer.json)
     {
@@ -72,6 +82,13 @@ pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalEr
     {
         let names = departments.into_iter().map(|found| (found.id, found.name)).collect();
         let _ = client.department_names.set(names);
+    }
+    if let Some(ReadResult::Answered(answer)) = ends.remove(&4) {
+        let family = match availability(&answer.json) {
+            Some(MethodAvailability::Missing) => MethodFamily::Item,
+            _ => MethodFamily::Lead,
+        };
+        let _ = client.method_family.set(family);
     }
     let mut answer = |number: usize, method: &str| match ends.remove(&number) {
         Some(ReadResult::Answered(answer)) => Ok(answer),
@@ -168,10 +185,19 @@ pub(super) async fn read_cards(
     keys: &[CardKey],
     sink: &mut dyn CardSink,
 ) -> Result<(), PortalError> {
+    let mut addressed = Vec::with_capacity(keys.len());
+    for key in keys {
+        match client.card_command(Operation::Get, *key) {
+            Some(_) => addressed.push(*key),
+            None => sink.take(*key, CardRead::NoAnswer(NO_ADDRESS.to_owned())),
+        }
+    }
+    let keys = addressed;
     // A number outside of the list cannot occur; the caller's profile would be a harmless request.
-    let command = |number: usize| match keys.get(number) {
-        Some(key) => card_command(GET, *key),
-        None => BatchCommand::new(PROFILE),
+    let command = |number: usize| {
+        let key = keys.get(number);
+        key.and_then(|key| client.card_command(Operation::Get, *key))
+            .unwrap_or_else(|| BatchCommand::new(PROFILE))
     };
     let mut take = |number: usize, end: ReadResult| {
         if let Some(key) = keys.get(number) {

@@ -11,9 +11,9 @@ mod portal;
 mod store;
 
 pub use portal::{
-    CardRead, CardSink, CardWrite, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST, PeopleQuery,
-    PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer, WriteError, WriteEvidence,
-    WritePortal,
+    CardRead, CardSink, CardWrite, CatalogQuery, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST,
+    PeopleQuery, PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer, WriteError,
+    WriteEvidence, WritePortal,
 };
 pub use store::{
     Archive, Interrupted, JournalLoss, JournalRecord, LockOwner, PlannedCard, RunHeader, RunLog,

@@ -2,13 +2,17 @@
 //!
 //! [`ReadPortal`] has no method that writes.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::i18n::Text;
-use crate::model::{CardKey, Department, DepartmentId, Identity, Layout, Person, PortalId, UserId};
+use crate::model::{
+    CardCatalog, CardKey, Department, DepartmentId, EntityType, Identity, Layout, Person, PortalId,
+    UserId,
+};
 
 /// Query for people of the portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,15 @@ pub enum PeopleQuery {
     Departments(Vec<DepartmentId>),
     /// All active people.
     AllActive,
+}
+
+/// Query for the pipelines, smart processes and labels of a portal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatalogQuery {
+    /// The types whose pipelines and labels are wanted.
+    pub types: BTreeSet<EntityType>,
+    /// `true` if the smart processes are wanted with their titles.
+    pub processes: bool,
 }
 
 /// Result of the read of one card.
@@ -160,6 +173,12 @@ pub trait ReadPortal: Sync {
         query: &PeopleQuery,
     ) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send;
 
+    /// Returns the pipelines, smart processes and labels that the portal shows the caller.
+    fn catalog(
+        &self,
+        query: &CatalogQuery,
+    ) -> impl Future<Output = Result<CardCatalog, PortalError>> + Send;
+
     /// Counts the employees: active users with a department.
     fn employees(&self) -> impl Future<Output = Result<u32, PortalError>> + Send {
         async move {
@@ -187,7 +206,7 @@ pub trait WritePortal: ReadPortal {
 
     /// Returns `true` if a command of a batch can carry a layout unchanged. The portal cuts large
     /// ones, and turns numbers of a command into texts.
-    fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool;
+    fn fits_batch(&self, layout: &Layout) -> bool;
 
     /// Sends `get`, the write and `get` for each target, adjacent in one request. The request is
     /// repeated only if it was certainly not processed. Every target is answered exactly once.

@@ -18,14 +18,26 @@ fn users() -> impl Strategy<Value = UserId> {
     (1_u64..=2_147_483_646).prop_map(|id| UserId::new(id).unwrap())
 }
 
-fn leads() -> impl Strategy<Value = LeadCustomerType> {
-    prop::sample::select(LeadCustomerType::ALL.to_vec())
+fn kinds() -> impl Strategy<Value = CardKind> {
+    let process = (0_u32..32).prop_map(|number| SmartProcessType::new(128 + number).unwrap());
+    let id = || (1_u32..).prop_map(|id| PipelineId::new(id).unwrap());
+    prop_oneof![
+        prop::sample::select(CardKind::LEADS.to_vec()),
+        any::<u32>().prop_map(CardKind::Deal),
+        prop::option::of(id()).prop_map(CardKind::Contact),
+        prop::option::of(id()).prop_map(CardKind::Company),
+        Just(CardKind::Quote),
+        id().prop_map(CardKind::SmartInvoice),
+        (process.clone(), id()).prop_map(|(process, id)| CardKind::SmartProcess(process, id)),
+        Just(CardKind::NoPipeline(PipelinedType::SmartInvoice)),
+        process.prop_map(PipelinedType::SmartProcess).prop_map(CardKind::NoPipeline),
+    ]
 }
 
 fn keys() -> impl Strategy<Value = CardKey> {
     prop_oneof![
-        leads().prop_map(CardKey::common),
-        (users(), leads()).prop_map(|(user, lead)| CardKey::personal(user, lead))
+        kinds().prop_map(CardKey::common),
+        (users(), kinds()).prop_map(|(user, kind)| CardKey::personal(user, kind))
     ]
 }
 
@@ -126,7 +138,7 @@ fn violations() -> impl Strategy<Value = Violation> {
         (number(), number(), any::<u8>()).prop_map(|(people, employees, limit)| {
             ViolationKind::TooLargeShare { people, employees, limit }
         }),
-        leads().prop_map(ViolationKind::CommonCard),
+        kinds().prop_map(ViolationKind::CommonCard),
         users().prop_map(|user| ViolationKind::SpecialPerson(user, SpecialPerson::FirstUser)),
         users().prop_map(|user| ViolationKind::SpecialPerson(user, SpecialPerson::Caller)),
         users().prop_map(ViolationKind::Protected),
@@ -169,7 +181,7 @@ fn limits() -> impl Strategy<Value = GuardLimits> {
 
 fn manifest_limits() -> impl Strategy<Value = ManifestLimits> {
     let people = || prop::collection::btree_set(users(), 0..3);
-    let common = prop::collection::btree_set(leads(), 0..3);
+    let common = prop::collection::btree_set(kinds(), 0..3);
     let numbers = any::<(Option<u32>, Option<u8>, Option<u32>, Option<u32>)>();
     (numbers, common, people(), people()).prop_map(
         |(numbers, acknowledged_common, acknowledged_people, protected)| {

@@ -92,7 +92,7 @@ pub(crate) fn portal_labels() -> PortalLabels {
         ("UF_CRM_2", Some("Выставка")),
         ("UF_CRM_1", None),
     ]);
-    PortalLabels { at: limiter_state().at, portal: portal(), lead }
+    PortalLabels { at: limiter_state().at, portal: portal(), labels: lead.into() }
 }
 
 pub(crate) fn read_proof() -> ReadProof {
@@ -194,7 +194,7 @@ pub(crate) fn plan() -> PlanFileContent {
             manifests: [("sales".into(), limits)].into(),
             ..GuardLimits::default()
         },
-        violations: vec![violation(ViolationKind::CommonCard(LeadCustomerType::Simple))],
+        violations: vec![violation(ViolationKind::CommonCard(LeadCustomerType::Simple.into()))],
         acknowledged: vec![violation(ViolationKind::TooManyPeople { people: 30, limit: 25 })],
         selected: [("sales".into(), vec![UserId::new(7).unwrap(), UserId::new(8).unwrap()])].into(),
         counts: PlanCounts { keep: 1, reset: 2, hold: 0 },

@@ -10,7 +10,7 @@ use super::json::LayoutJson;
 use super::style::{HEADING, WARNING};
 use super::text::plan::portal;
 use super::visible;
-use crate::model::{CardKey, CardState, FieldLabels, Layout, Observed, Person, Snapshot};
+use crate::model::{CardKey, CardLabels, CardState, Layout, Observed, Person, Snapshot};
 use crate::plan::HoldReason;
 
 /// Cards of one person.
@@ -21,7 +21,7 @@ pub struct PersonCardsReport<'a> {
     /// The reads of the person's cards.
     pub snapshot: &'a Snapshot,
     /// The labels of the portal's fields.
-    pub labels: &'a FieldLabels,
+    pub labels: &'a CardLabels,
 }
 
 /// Cards of one person, as JSON.
@@ -110,8 +110,12 @@ impl<'a> PersonCardsReport<'a> {
             state,
             reason,
             digest: layout.map(|layout| layout.digest().to_string()),
-            layout: layout
-                .map(|layout| LayoutJson::new(&CardContent::from_layout(layout, self.labels))),
+            layout: layout.map(|layout| {
+                LayoutJson::new(&CardContent::from_layout(
+                    layout,
+                    self.labels.of(key.kind.entity_type()),
+                ))
+            }),
         }
     }
 
@@ -120,7 +124,7 @@ impl<'a> PersonCardsReport<'a> {
         match observed {
             Observed::Known(CardState::Customized(layout)) => Some(layout),
             Observed::Known(CardState::CommonDefault) => {
-                self.snapshot.common_defaults.get(&key.lead)
+                self.snapshot.common_defaults.get(&key.kind)
             }
             Observed::Known(CardState::Default) | Observed::Unreadable(_) => None,
         }
@@ -159,7 +163,9 @@ impl fmt::Display for PersonCardsReport<'_> {
             };
             writeln!(f, "\n{HEADING}{key}{HEADING:#}  {state}")?;
             if let Some(layout) = layout {
-                for line in CardContent::from_layout(layout, self.labels).lines() {
+                for line in
+                    CardContent::from_layout(layout, self.labels.of(key.kind.entity_type())).lines()
+                {
                     writeln!(f, "  {}", visible(&line))?;
                 }
             }

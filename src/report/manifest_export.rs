@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use super::humanize::{Plural, truncate_to_width};
 use super::visible;
 use crate::diagnostic::secrets;
-use crate::model::{CardKey, LeadCustomerType, PortalId, UserId};
+use crate::model::{CardKey, CardKind, PipelinedType, PortalId, UserId};
 
 /// Maximum length of a name, in characters.
 const MAX_NAME_CHARS: usize = 100;
@@ -26,11 +26,11 @@ pub struct ExportedManifest {
 
 impl ExportedManifest {
     /// Returns the people with a personal card, with its types of lead.
-    pub fn people(&self) -> BTreeMap<UserId, Vec<LeadCustomerType>> {
-        let mut people: BTreeMap<UserId, Vec<LeadCustomerType>> = BTreeMap::new();
+    pub fn people(&self) -> BTreeMap<UserId, Vec<CardKind>> {
+        let mut people: BTreeMap<UserId, Vec<CardKind>> = BTreeMap::new();
         for key in &self.cards {
             if let Some(user) = key.user() {
-                people.entry(user).or_default().push(key.lead);
+                people.entry(user).or_default().push(key.kind);
             }
         }
         people
@@ -53,8 +53,8 @@ impl fmt::Display for ExportedManifest {
             "# Applied as it stands, it puts all of these cards back to their defaults. Take out the lines of those who"
         )?;
         writeln!(f, "# are to keep theirs, and look at `recard plan` first.")?;
-        let common: Vec<&str> =
-            cards.iter().filter(|key| key.user().is_none()).map(|key| key.lead.as_str()).collect();
+        let common: Vec<String> =
+            cards.iter().filter(|key| key.user().is_none()).map(|key| key.kind.short()).collect();
         if !common.is_empty() {
             writeln!(
                 f,
@@ -62,14 +62,16 @@ impl fmt::Display for ExportedManifest {
                 common.join(", ")
             )?;
         }
-        writeln!(f, "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata:\n  name: exported")?;
+        let is_of_leads = cards.iter().all(|key| key.kind.lead().is_some());
+        let form = if is_of_leads { "LeadCardReset" } else { "CardReset" };
+        writeln!(f, "apiVersion: recard/v1\nkind: {form}\nmetadata:\n  name: exported")?;
         writeln!(f, "  reason: \"Exported on {day}; say here why these cards are reset\"")?;
         writeln!(f, "spec:\n  portal: \"{portal}\"\n  personal:")?;
-        let mut blocks: BTreeMap<&[LeadCustomerType], Vec<UserId>> = BTreeMap::new();
-        for (user, leads) in &people {
-            blocks.entry(leads).or_default().push(*user);
+        let mut blocks: BTreeMap<&[CardKind], Vec<UserId>> = BTreeMap::new();
+        for (user, kinds) in &people {
+            blocks.entry(kinds).or_default().push(*user);
         }
-        for (leads, users) in blocks {
+        for (kinds, users) in blocks {
             writeln!(f, "    - users:\n        ids:")?;
             for user in users {
                 let mut line = format!("          - {user}");
@@ -79,10 +81,38 @@ impl fmt::Display for ExportedManifest {
                 }
                 writeln!(f, "{line}")?;
             }
-            let leads: Vec<&str> = leads.iter().map(|lead| lead.as_str()).collect();
-            writeln!(f, "      leadCustomerTypes: [{}]", leads.join(", "))?;
+            if is_of_leads {
+                let leads: Vec<String> = kinds.iter().map(|kind| kind.short()).collect();
+                writeln!(f, "      leadCustomerTypes: [{}]", leads.join(", "))?;
+            } else {
+                writeln!(f, "      cards:")?;
+                kinds.iter().try_for_each(|kind| writeln!(f, "        - {}", entry(*kind)))?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Returns an entry of `cards` for a kind.
+fn entry(kind: CardKind) -> String {
+    let pipeline = kind.pipeline().unwrap_or_default();
+    match kind {
+        CardKind::Lead(lead) => format!("lead: {{ types: [{lead}] }}"),
+        CardKind::Deal(_) => format!("deal: {{ pipelines: [{pipeline}] }}"),
+        CardKind::Contact(None) => "contact: {}".to_owned(),
+        CardKind::Contact(Some(_)) => format!("contact: {{ categories: [{pipeline}] }}"),
+        CardKind::Company(None) => "company: {}".to_owned(),
+        CardKind::Company(Some(_)) => format!("company: {{ categories: [{pipeline}] }}"),
+        CardKind::Quote => "quote: {}".to_owned(),
+        CardKind::SmartInvoice(_) | CardKind::NoPipeline(PipelinedType::SmartInvoice) => {
+            "smartInvoice: {}".to_owned()
+        }
+        CardKind::SmartProcess(of, _) => {
+            format!("smartProcess: {{ type: {of}, pipelines: [{pipeline}] }}")
+        }
+        CardKind::NoPipeline(PipelinedType::SmartProcess(of)) => {
+            format!("smartProcess: {{ type: {of}, pipelines: all }}")
+        }
     }
 }
 
@@ -125,7 +155,7 @@ mod tests {
     fn exported(names: &[(u32, &str)], portal: &str) -> ExportedManifest {
         let user = |id: u32| UserId::new(u64::from(id)).unwrap();
         let key = |(index, (id, _)): (usize, &(u32, &str))| {
-            CardKey::personal(user(*id), LeadCustomerType::ALL[index % 2])
+            CardKey::personal(user(*id), CardKind::LEADS[index % 2])
         };
         ExportedManifest {
             portal: PortalId::new(portal).unwrap(),

@@ -43,7 +43,7 @@ impl<'a> PresentCards<'a> {
 
     /// Returns the common default that the portal shows in place of a card, if there is one.
     pub(super) fn common_default(&self, key: CardKey) -> Option<&'a Layout> {
-        key.user().and(self.snapshot.common_defaults.get(&key.lead))
+        key.user().and(self.snapshot.common_defaults.get(&key.kind))
     }
 
     /// Returns the outcome of a card that an apply of the file would leave alone.

@@ -12,7 +12,8 @@ use std::fmt;
 use super::card_view::{CardContent, FieldView};
 use crate::i18n::Text;
 use crate::model::{
-    CardKey, CardState, DepartmentId, Digest, FieldLabels, Layout, LeadCustomerType, Observed,
+    CardKey, CardKind, CardLabels, CardState, DepartmentId, Digest, EntityType, KindNames, Layout,
+    Observed,
 };
 use crate::plan::diff::{DiffLine, LineChange};
 use crate::plan::{Decision, Plan, PlannedTarget};
@@ -54,8 +55,8 @@ pub(super) struct CardGroup<'a> {
 
 /// Cards that are seen in place of a layout after its reset.
 pub(super) struct Afterwards {
-    /// The type of lead.
-    pub(super) lead: LeadCustomerType,
+    /// The kind of card.
+    pub(super) kind: CardKind,
     /// `true` for the common card.
     pub(super) is_common: bool,
     /// The number of cards of the group of which this holds.
@@ -103,11 +104,13 @@ impl fmt::Display for VisibleCard {
 
 impl<'a> Review<'a> {
     /// Groups the resets of a plan.
-    pub(super) fn new(plan: &'a Plan, labels: &FieldLabels) -> Self {
-        let mut groups: BTreeMap<Option<Digest>, Vec<&PlannedTarget>> = BTreeMap::new();
+    pub(super) fn new(plan: &'a Plan, labels: &CardLabels) -> Self {
+        // The same layout of two types shows the labels of each.
+        let mut groups: BTreeMap<(EntityType, Option<Digest>), Vec<&PlannedTarget>> =
+            BTreeMap::new();
         for target in plan.resets() {
             let digest = target.decision.layout().map(Layout::digest);
-            groups.entry(digest).or_default().push(target);
+            groups.entry((target.key.kind.entity_type(), digest)).or_default().push(target);
         }
         let mut groups: Vec<CardGroup<'_>> =
             groups.into_values().map(|targets| CardGroup::new(plan, labels, targets)).collect();
@@ -131,7 +134,7 @@ impl<'a> Review<'a> {
         self.groups.get(*self.positions.get(&key)?)
     }
 
-    /// Returns what a reviewer must know about the cards that are seen afterwards.
+    /// Returns what a reviewer must know about the cards now and afterwards.
     pub(super) fn notes(&self) -> Vec<Text> {
         let afterwards = || self.groups.iter().flat_map(|group| &group.afterwards);
         let mut notes = Vec::new();
@@ -140,13 +143,19 @@ impl<'a> Review<'a> {
                 "Which view a person uses cannot be read: personal, common, or one of their own."
             ));
         }
+        if self.groups.iter().any(|group| group.layout.is_some()) {
+            notes.push(tr!(
+                "Of a card with several columns the portal shows the first one alone; the backup and a restore hold no more."
+            ));
+        }
         notes.push(tr!(
             "RUN is the id that the report of the apply names; `--user ID` in place of `--all` restores one person."
         ));
         if afterwards().any(|after| after.is_common_card) {
             notes.push(tr!("Some of the layouts are those of the common card: they are seen in the common view as now."));
         }
-        if afterwards().any(|after| after.card() == VisibleCard::BuiltIn) {
+        if afterwards().any(|after| after.card() == VisibleCard::BuiltIn && after.content.is_some())
+        {
             notes.push(tr!(
                 "Bitrix24's built-in card is known from the vendor's code of May 2026 only."
             ));
@@ -159,22 +168,25 @@ impl<'a> CardGroup<'a> {
     /// Returns what is seen in place of a card of the group.
     pub(super) fn after(&self, key: CardKey) -> Option<&Afterwards> {
         let is_common = key.user().is_none();
-        self.afterwards.iter().find(|after| (after.lead, after.is_common) == (key.lead, is_common))
+        self.afterwards.iter().find(|after| (after.kind, after.is_common) == (key.kind, is_common))
     }
 
-    fn new(plan: &Plan, labels: &FieldLabels, targets: Vec<&'a PlannedTarget>) -> Self {
+    fn new(plan: &Plan, labels: &CardLabels, targets: Vec<&'a PlannedTarget>) -> Self {
         let layout = targets.first().and_then(|target| target.decision.layout());
-        let now = layout.map(|layout| CardContent::from_layout(layout, labels)).unwrap_or_default();
+        let entity_type = targets.first().map(|target| target.key.kind.entity_type());
+        let now = layout.zip(entity_type);
+        let now = now.map(|(layout, of)| CardContent::from_layout(layout, labels.of(of)));
+        let now = now.unwrap_or_default();
         let people: BTreeSet<_> = targets.iter().filter_map(|target| target.key.user()).collect();
-        let mut kinds: BTreeMap<(bool, LeadCustomerType), usize> = BTreeMap::new();
+        let mut kinds: BTreeMap<(bool, CardKind), usize> = BTreeMap::new();
         for target in &targets {
-            *kinds.entry((target.key.user().is_none(), target.key.lead)).or_default() += 1;
+            *kinds.entry((target.key.user().is_none(), target.key.kind)).or_default() += 1;
         }
         let afterwards = kinds
             .into_iter()
-            .map(|((is_common, lead), cards)| {
+            .map(|((is_common, kind), cards)| {
                 let is_known = layout.is_some();
-                Afterwards::new(plan, labels, is_known.then_some(&now), is_common, lead, cards)
+                Afterwards::new(plan, labels, is_known.then_some(&now), is_common, kind, cards)
             })
             .collect();
         Self { layout, now, people: people.len(), targets, afterwards }
@@ -229,19 +241,19 @@ impl Afterwards {
     /// Returns the cards that are seen afterwards by people with a kind of card.
     pub(super) fn new(
         plan: &Plan,
-        labels: &FieldLabels,
+        labels: &CardLabels,
         now: Option<&CardContent>,
         is_common: bool,
-        lead: LeadCustomerType,
+        kind: CardKind,
         cards: usize,
     ) -> Self {
-        let common_view = common_view(plan, lead);
-        let personal_view = match (is_common, plan.common_defaults.contains_key(&lead)) {
+        let common_view = common_view(plan, kind);
+        let personal_view = match (is_common, plan.common_defaults.contains_key(&kind)) {
             (true, _) => None,
             (false, true) => Some(VisibleCard::CommonDefault),
             (false, false) => Some(VisibleCard::BuiltIn),
         };
-        let content = content(plan, labels, personal_view.unwrap_or(common_view), lead);
+        let content = content(plan, labels, personal_view.unwrap_or(common_view), kind);
         let missing_in = |fields: &CardContent, other: &CardContent| {
             let there: BTreeSet<&str> = other.fields().map(|field| field.code.as_str()).collect();
             let mut seen = BTreeSet::new();
@@ -256,11 +268,12 @@ impl Afterwards {
             }
             (None, _) | (_, None) => (Vec::new(), Vec::new(), Vec::new()),
         };
-        let common_card =
-            plan.common_card(lead).map(|layout| CardContent::from_layout(layout, labels));
+        let common_card = plan
+            .common_card(kind)
+            .map(|layout| CardContent::from_layout(layout, labels.of(kind.entity_type())));
         let is_common_card = !is_common && common_card.is_some() && common_card.as_ref() == now;
         Self {
-            lead,
+            kind,
             is_common,
             cards,
             personal_view,
@@ -270,7 +283,7 @@ impl Afterwards {
             appearing,
             hidden,
             is_common_card,
-            is_common_reset: resets_common_card(plan, lead),
+            is_common_reset: resets_common_card(plan, kind),
         }
     }
 
@@ -279,14 +292,10 @@ impl Afterwards {
         self.personal_view.unwrap_or(self.common_view)
     }
 
-    /// Returns the kind of cards in words.
-    pub(super) fn kind(&self) -> Text {
-        match (self.is_common, self.lead) {
-            (false, LeadCustomerType::Simple) => tr!("simple leads"),
-            (false, LeadCustomerType::Repeat) => tr!("repeat leads"),
-            (true, LeadCustomerType::Simple) => tr!("common card of simple leads"),
-            (true, LeadCustomerType::Repeat) => tr!("common card of repeat leads"),
-        }
+    /// Returns the kind of cards in words, with names made safe by `escape`.
+    pub(super) fn kind(&self, names: &KindNames, escape: impl Fn(&str) -> String) -> Text {
+        let kind = names.words(self.kind, escape);
+        if self.is_common { tr!("common card of {kind}", kind) } else { kind }
     }
 
     /// Returns the fields that vanish, appear and hide when empty, each list with its word.
@@ -312,6 +321,14 @@ impl Afterwards {
     }
 }
 
+/// Returns a line for each kind of card of a plan besides leads, with its name made safe by
+/// `escape`.
+pub(super) fn kind_lines(plan: &Plan, escape: impl Fn(&str) -> String + Copy) -> Vec<Text> {
+    let line =
+        |kind: CardKind| tr!("Cards {kind}: {words}", kind, words = plan.kinds.words(kind, escape));
+    plan.kinds_besides_leads().into_iter().map(line).collect()
+}
+
 /// Returns a heading within a diff.
 fn gap(text: &Text) -> DiffLine {
     DiffLine { change: LineChange::Gap, text: format!("@@ {text} @@") }
@@ -328,11 +345,11 @@ pub(super) fn departments_of(plan: &Plan, key: CardKey) -> Option<Vec<String>> {
 }
 
 /// Returns the card of the common view after a plan is applied.
-fn common_view(plan: &Plan, lead: LeadCustomerType) -> VisibleCard {
-    if resets_common_card(plan, lead) {
+fn common_view(plan: &Plan, kind: CardKind) -> VisibleCard {
+    if resets_common_card(plan, kind) {
         return VisibleCard::BuiltIn;
     }
-    match plan.common_cards.get(&lead) {
+    match plan.common_cards.get(&kind) {
         Some(Observed::Known(CardState::Customized(_))) => VisibleCard::CommonCard,
         Some(Observed::Known(CardState::Default | CardState::CommonDefault)) => {
             VisibleCard::BuiltIn
@@ -342,8 +359,8 @@ fn common_view(plan: &Plan, lead: LeadCustomerType) -> VisibleCard {
 }
 
 /// Returns `true` if a plan resets the common card of a type of lead.
-fn resets_common_card(plan: &Plan, lead: LeadCustomerType) -> bool {
-    let key = CardKey::common(lead);
+fn resets_common_card(plan: &Plan, kind: CardKind) -> bool {
+    let key = CardKey::common(kind);
     let planned = plan.targets.binary_search_by_key(&key, |target| target.key).ok();
     let planned = planned.and_then(|index| plan.targets.get(index));
     matches!(planned, Some(PlannedTarget { decision: Decision::Reset(_), .. }))
@@ -360,18 +377,22 @@ fn hidden_in(now: &CardContent, then: &CardContent) -> Vec<FieldView> {
 /// Returns the content of a card, if it is known.
 fn content(
     plan: &Plan,
-    labels: &FieldLabels,
+    labels: &CardLabels,
     card: VisibleCard,
-    lead: LeadCustomerType,
+    kind: CardKind,
 ) -> Option<CardContent> {
     match card {
-        VisibleCard::CommonDefault => {
-            plan.common_defaults.get(&lead).map(|layout| CardContent::from_layout(layout, labels))
+        VisibleCard::CommonDefault => plan
+            .common_defaults
+            .get(&kind)
+            .map(|layout| CardContent::from_layout(layout, labels.of(kind.entity_type()))),
+        VisibleCard::CommonCard => plan
+            .common_card(kind)
+            .map(|layout| CardContent::from_layout(layout, labels.of(kind.entity_type()))),
+        VisibleCard::BuiltIn => {
+            let labels = labels.of(kind.entity_type());
+            kind.lead().map(|lead| CardContent::built_in(lead, labels))
         }
-        VisibleCard::CommonCard => {
-            plan.common_card(lead).map(|layout| CardContent::from_layout(layout, labels))
-        }
-        VisibleCard::BuiltIn => Some(CardContent::built_in(lead, labels)),
         VisibleCard::Unknown => None,
     }
 }

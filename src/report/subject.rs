@@ -8,7 +8,7 @@ use super::{Cost, PlanFileReport, RestoreReport, RowFilter, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
-use crate::model::{CardKey, FieldLabels, Identity, Origin, PersonName, RunId, Totals, UserId};
+use crate::model::{CardKey, CardLabels, Identity, Origin, PersonName, RunId, Totals, UserId};
 use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
 use crate::ports::RunHeader;
 
@@ -101,7 +101,7 @@ pub struct PlanReport<'a> {
     /// What drifted, where that is the question.
     pub drift: Option<&'a Drift>,
     /// The labels of the portal's fields.
-    pub labels: &'a FieldLabels,
+    pub labels: &'a CardLabels,
 }
 
 /// What became of a run.
@@ -126,7 +126,7 @@ pub struct ReportedRun<'a> {
     /// The header, if the run comes from the store.
     pub header: Option<&'a RunHeader>,
     /// The labels of the portal's fields, if they are known.
-    pub labels: Option<&'a FieldLabels>,
+    pub labels: Option<&'a CardLabels>,
 }
 
 /// A target that was not tried.

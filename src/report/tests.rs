@@ -26,7 +26,7 @@ fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Ve
     let commit = Commit { id: "0".repeat(40), author: text.into(), date: "2026-11-01".into() };
     let commits = BTreeMap::from([("manifests/lead.yaml".to_owned(), commit)]);
     let warnings = [warning(text)];
-    let labels = FieldLabels::from_fields([("TITLE", Some(text))]);
+    let labels = CardLabels::from(FieldLabels::from_fields([("TITLE", Some(text))]));
     let plan_report = PlanReport {
         plan: &plan,
         caller: &caller,
@@ -217,7 +217,7 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
 fn plan_of_three_thousand_resets_with_four_layouts_is_four_groups_in_every_format() {
     let plan = planned_of(3_333, "Anna", &["One", "Two", "Three", "Four"], "New lead form");
     assert_eq!(plan.resets().count(), 3_000);
-    let (commits, labels) = (BTreeMap::new(), FieldLabels::default());
+    let (commits, labels) = (BTreeMap::new(), CardLabels::default());
     let report = PlanReport {
         plan: &plan,
         caller: &identity(),
@@ -253,7 +253,7 @@ fn plan_of_three_thousand_resets_with_four_layouts_is_four_groups_in_every_forma
 fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
     let plan = planned(5_555, "Anna Каренина-Облонская", "Start here", "New lead form");
     assert_eq!(plan.resets().count(), 5_000);
-    let (commits, labels) = (BTreeMap::new(), FieldLabels::default());
+    let (commits, labels) = (BTreeMap::new(), CardLabels::default());
     let report = PlanReport {
         plan: &plan,
         caller: &identity(),

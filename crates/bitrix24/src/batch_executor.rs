@@ -161,13 +161,32 @@ impl BatchExecutor {
         take: &mut (dyn FnMut(usize, ReadResult) + Send),
     ) -> Result<(), ClientError> {
         let workload = Workload { items: count, commands_each: 1, max: MAX_COMMANDS, reserved };
-        let mut pending = PendingBatches {
-            client: &self.client,
-            count,
-            next: 0,
-            chunk: self.client.chunk_size(&workload),
-            again: VecDeque::new(),
-        };
+        self.read_in_chunks(count, self.client.chunk_size(&workload), command, take).await
+    }
+
+    /// Sends commands as [`read_all`](Self::read_all) does, in as few requests as can carry them.
+    ///
+    /// # Errors
+    ///
+    /// As `read_all`.
+    pub async fn read_in_fewest(
+        &self,
+        count: usize,
+        command: &(dyn Fn(usize) -> BatchCommand + Sync),
+        take: &mut (dyn FnMut(usize, ReadResult) + Send),
+    ) -> Result<(), ClientError> {
+        self.read_in_chunks(count, MAX_COMMANDS, command, take).await
+    }
+
+    async fn read_in_chunks(
+        &self,
+        count: usize,
+        chunk: usize,
+        command: &(dyn Fn(usize) -> BatchCommand + Sync),
+        take: &mut (dyn FnMut(usize, ReadResult) + Send),
+    ) -> Result<(), ClientError> {
+        let mut pending =
+            PendingBatches { client: &self.client, count, next: 0, chunk, again: VecDeque::new() };
         let mut in_flight = FuturesUnordered::new();
         loop {
             while in_flight.len() < self.client.connections()

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::value_parsers;
 use crate::i18n::Language;
+use crate::portal::MethodFamily;
 
 /// Folder of the store, unless another one is named.
 pub(in crate::cli) const DEFAULT_STORE: &str = ".recard";
@@ -40,6 +41,9 @@ pub(in crate::cli) struct GlobalArgs {
     /// Share of the portal's operating time that recard may use, 0.1 to 1
     #[arg(long, global = true, value_name = "SHARE", value_parser = value_parsers::share, default_value_t = 0.8)]
     pub(in crate::cli) operating_share: f64,
+    /// Methods for the cards of leads: `auto` asks which the portal has, the others force one
+    #[arg(long, global = true, value_name = "FAMILY", value_enum, default_value_t = MethodFamilyArg::Auto)]
+    pub(in crate::cli) method_family: MethodFamilyArg,
     /// Start no further request after this time (90s, 15m, 2h)
     #[arg(long, global = true, value_name = "TIME", value_parser = value_parsers::duration)]
     pub(in crate::cli) deadline: Option<Duration>,
@@ -68,6 +72,28 @@ impl GlobalArgs {
         return self.emulator.is_some();
         #[cfg(not(feature = "emulator"))]
         false
+    }
+}
+
+/// Methods for the cards of leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum MethodFamilyArg {
+    /// Those of leads, or `item` if the portal no longer has them.
+    Auto,
+    /// `crm.lead.details.configuration.*`.
+    Lead,
+    /// `crm.item.details.configuration.*`, which all other cards have.
+    Item,
+}
+
+impl MethodFamilyArg {
+    /// Returns the methods that are forced.
+    pub(in crate::cli) fn forced(self) -> Option<MethodFamily> {
+        match self {
+            Self::Auto => None,
+            Self::Lead => Some(MethodFamily::Lead),
+            Self::Item => Some(MethodFamily::Item),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "emulator")]
 pub(super) use emulator::{DemoArgs, EmulateArgs};
 pub(super) use global::{
-    ColorWhen, DEFAULT_STORE, GLOBAL_HEADING, GlobalArgs, LogFormat, language,
+    ColorWhen, DEFAULT_STORE, GLOBAL_HEADING, GlobalArgs, LogFormat, MethodFamilyArg, language,
 };
 pub(super) use manifests::{LedgerArgs, PolicyArgs};
 #[cfg(feature = "emulator")]
@@ -26,7 +26,7 @@ pub(super) use plans::{ApplyArgs, DriftArgs, PlanArgs, ReconcileArgs, ValidateAr
 pub(super) use portal::{
     CardAction, CardArgs, CardShowArgs, DoctorArgs, ExportArgs, InventoryArgs,
 };
-pub(super) use restore::{LeadType, RestoreArgs, RestorePreviewArgs};
+pub(super) use restore::{RestoreArgs, RestorePreviewArgs};
 pub(super) use runs::{
     AuditAction, AuditArgs, HistoryArgs, LedgerAction, LedgerCommandArgs, RecoverArgs, ShowArgs,
     UnlockArgs,

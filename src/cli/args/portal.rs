@@ -8,7 +8,7 @@ use super::output::JsonFlag;
 use crate::app::PersonSelector;
 use crate::cli::output_format::{self, Output};
 use crate::cli::value_parsers;
-use crate::model::{DepartmentId, LeadCustomerType};
+use crate::model::{CardKind, DepartmentId};
 
 /// Arguments of `inventory`.
 #[derive(Args, Clone, Debug)]
@@ -41,9 +41,9 @@ pub(in crate::cli) struct CardShowArgs {
     /// Person, by id or e-mail
     #[arg(value_name = "PERSON", value_parser = value_parsers::person)]
     pub(in crate::cli) user: PersonSelector,
-    /// Only this card: lead/simple or lead/repeat; may be repeated
-    #[arg(long, value_name = "CARD", value_parser = value_parsers::personal_card)]
-    pub(in crate::cli) card: Vec<LeadCustomerType>,
+    /// Only this kind of card, such as lead/simple or deal/0; may be repeated
+    #[arg(long, value_name = "CARD", value_parser = value_parsers::card_kind)]
+    pub(in crate::cli) card: Vec<CardKind>,
     /// text or json
     #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
 use super::output::PlanView;
 use super::plans::plan_age;
 use crate::cli::value_parsers;
-use crate::model::{DepartmentId, LeadCustomerType, UserId};
+use crate::model::{CardKind, DepartmentId, UserId};
 
 /// Arguments of `restore`.
 #[derive(Args, Clone, Debug)]
@@ -71,36 +71,15 @@ pub(in crate::cli) struct TargetFilter {
     /// The common cards
     #[arg(long)]
     pub(in crate::cli) common: bool,
-    /// Only this card: lead/simple or lead/repeat
-    #[arg(long = "card", visible_alias = "type", value_name = "CARD", value_enum)]
-    pub(in crate::cli) lead: Option<LeadType>,
+    /// Only this kind of card, such as lead/simple or deal/0
+    #[arg(long = "card", visible_alias = "type", value_name = "CARD", value_parser = value_parsers::card_kind)]
+    pub(in crate::cli) kind: Option<CardKind>,
 }
 
 impl TargetFilter {
     /// Returns `true` if no card is named.
     pub(in crate::cli) fn is_empty(&self) -> bool {
-        let Self { all, user, department, common, lead } = self;
-        !all && user.is_empty() && department.is_empty() && !common && lead.is_none()
-    }
-}
-
-/// Type of lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum LeadType {
-    /// Simple leads.
-    #[value(name = "lead/simple", alias = "simple")]
-    Simple,
-    /// Repeat leads.
-    #[value(name = "lead/repeat", alias = "repeat")]
-    Repeat,
-}
-
-impl LeadType {
-    /// Returns the lead customer type.
-    pub(in crate::cli) fn lead_customer_type(self) -> LeadCustomerType {
-        match self {
-            Self::Simple => LeadCustomerType::Simple,
-            Self::Repeat => LeadCustomerType::Repeat,
-        }
+        let Self { all, user, department, common, kind } = self;
+        !all && user.is_empty() && department.is_empty() && !common && kind.is_none()
     }
 }

@@ -195,7 +195,7 @@ impl ManifestApprover<'_> {
             manifests: documents.map(|document| (&*document.name, &*document.reason)).collect(),
             held: HeldTarget::from_plan(plan),
             plan: Some(plan),
-            labels: Some(&self.session.app.labels),
+            labels: Some(&planned.labels),
             ..ReportedRun::not_begun(plan.portal.as_str())
         };
         let held = if plan.counts().hold > 0 { exit::PARTIAL } else { exit::DONE };

@@ -1,7 +1,7 @@
 //! `recard restore`: restores the layouts that a run removed, or shows what that would do.
 
 use crate::app::{self, Approval, Approver, Declined, Proposal, RestoreOptions, RestoreSelection};
-use crate::cli::args::{GlobalArgs, LeadType, RestoreArgs};
+use crate::cli::args::{GlobalArgs, RestoreArgs};
 use crate::cli::commands::{restore_plan_file, restore_preview};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
@@ -60,7 +60,7 @@ fn selection(arguments: &RestoreArgs) -> RestoreSelection {
             users: filter.user.iter().copied().collect(),
             departments: filter.department.iter().copied().collect(),
             common: filter.common,
-            lead: filter.lead.map(LeadType::lead_customer_type),
+            kind: filter.kind,
             cards: None,
         },
         newer: match arguments.overwrite_newer {

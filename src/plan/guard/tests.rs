@@ -1,6 +1,7 @@
 //! Tests of the guards with one manifest and with several.
 
 use super::*;
+use crate::model::LeadCustomerType;
 use crate::plan::Advice;
 
 fn user(id: u64) -> UserId {
@@ -98,7 +99,7 @@ fn share_of_employees_that_nobody_counted_is_too_large() {
 fn user_1_the_caller_and_common_cards_need_their_names() {
     let mut affected = impact(0, 1000);
     affected.people = vec![user(1), user(1000)];
-    affected.common.insert(LeadCustomerType::Repeat);
+    affected.common.insert(CardKind::Lead(LeadCustomerType::Repeat));
     let own = ManifestImpact {
         people: affected.people.clone(),
         common: affected.common.clone(),
@@ -110,7 +111,7 @@ fn user_1_the_caller_and_common_cards_need_their_names() {
     let lines = refused.acknowledgement().unwrap();
     assert_eq!(lines, "guards:\n  acknowledge: { common: [repeat], people: [1, 1000] }");
     let limits = limits(ManifestLimits {
-        acknowledged_common: [LeadCustomerType::Repeat].into(),
+        acknowledged_common: [CardKind::Lead(LeadCustomerType::Repeat)].into(),
         acknowledged_people: [user(1), user(1000)].into(),
         ..ManifestLimits::default()
     });
@@ -226,11 +227,11 @@ fn share_of_all_manifests_is_measured_as_well() {
 fn common_card_and_a_special_person_of_two_manifests_need_both() {
     let mut affected = measure_of(&[("sales", 1..2), ("support", 1..2)], 1000);
     for own in affected.manifests.values_mut() {
-        own.common.insert(LeadCustomerType::Simple);
+        own.common.insert(CardKind::Lead(LeadCustomerType::Simple));
     }
-    affected.common.insert(LeadCustomerType::Simple);
+    affected.common.insert(CardKind::Lead(LeadCustomerType::Simple));
     let allowing = ManifestLimits {
-        acknowledged_common: [LeadCustomerType::Simple].into(),
+        acknowledged_common: [CardKind::Lead(LeadCustomerType::Simple)].into(),
         acknowledged_people: [user(1)].into(),
         ..ManifestLimits::default()
     };
@@ -266,12 +267,17 @@ fn advice_is_the_complete_block_of_the_manifest() {
         max_percent_of_users: Some(5),
         acknowledged_users: Some(10),
         acknowledged_selection: Some(7),
-        acknowledged_common: [LeadCustomerType::Repeat].into(),
+        acknowledged_common: [CardKind::Lead(LeadCustomerType::Repeat)].into(),
         acknowledged_people: [user(1)].into(),
         protected: [user(900)].into(),
     };
     let mut affected = impact(21, 10_000);
-    affected.manifests.get_mut("sales").unwrap().common.insert(LeadCustomerType::Simple);
+    affected
+        .manifests
+        .get_mut("sales")
+        .unwrap()
+        .common
+        .insert(CardKind::Lead(LeadCustomerType::Simple));
     let refused = report(affected, &limits(stated));
     assert_eq!(
         refused.acknowledgement().unwrap(),

@@ -17,6 +17,18 @@ pub fn field_labels(result: &RawValue) -> Option<FieldLabels> {
     Some(FieldLabels::from_fields(named)).filter(|labels| !labels.is_empty())
 }
 
+/// Parses the result of `crm.item.fields`. Returns `None` if it names no field. Codes are in camel
+/// case there, and layouts name fields as the database does: `upperName` has that name.
+pub fn item_field_labels(result: &RawValue) -> Option<FieldLabels> {
+    let answer: Map<String, Value> = serde_json::from_str(result.get()).ok()?;
+    let fields = answer.get("fields")?.as_object()?;
+    let named = fields.iter().map(|(name, field)| {
+        let code = field.get("upperName").and_then(Value::as_str).unwrap_or(name);
+        (code, label(code, field))
+    });
+    Some(FieldLabels::from_fields(named)).filter(|labels| !labels.is_empty())
+}
+
 fn label<'a>(code: &str, field: &'a Value) -> Option<&'a str> {
     let texts = LABELS.iter().filter_map(|name| field.get(*name).and_then(Value::as_str));
     texts.map(str::trim).find(|label| !label.is_empty() && *label != code)

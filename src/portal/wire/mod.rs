@@ -5,6 +5,7 @@
 //! [`people`], [`fields`] and [`card`] read results.
 
 pub mod card;
+pub mod catalog;
 pub mod fields;
 pub mod people;
 

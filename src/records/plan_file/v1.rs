@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{
-    DepartmentId, GuardLimits, LeadCustomerType, ManifestLimits, Origin, PersonName, Selector,
+    CardKind, DepartmentId, GuardLimits, ManifestLimits, Origin, PersonName, Selector,
     SourceLocation, UserId,
 };
 use crate::plan::PlanCounts;
@@ -62,7 +62,7 @@ pub(in crate::records) struct LimitsV1 {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ManifestLimitsV1 {
-    acknowledged_common: Vec<LeadCustomerType>,
+    acknowledged_common: Vec<CardKind>,
     acknowledged_people: Vec<UserId>,
     acknowledged_selection: Option<u32>,
     acknowledged_users: Option<u32>,

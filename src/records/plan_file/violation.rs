@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{LeadCustomerType, UserId};
+use crate::model::{CardKind, UserId};
 use crate::plan::{LimitSource, SpecialPerson, Violation, ViolationKind};
 use crate::records::FormatError;
 use crate::records::stored::Stored;
@@ -19,7 +19,8 @@ pub(in crate::records) struct ViolationV1 {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     earlier: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    lead: Option<LeadCustomerType>,
+    #[serde(alias = "lead")]
+    card: Option<CardKind>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     limit: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,8 +86,8 @@ impl From<&Violation> for ViolationV1 {
                 limit: Some(limit.into()),
                 ..form
             },
-            ViolationKind::CommonCard(lead) => {
-                Self { violation: ViolationKindV1::CommonCard, lead: Some(lead), ..form }
+            ViolationKind::CommonCard(kind) => {
+                Self { violation: ViolationKindV1::CommonCard, card: Some(kind), ..form }
             }
             ViolationKind::SpecialPerson(user, SpecialPerson::FirstUser) => {
                 Self { violation: ViolationKindV1::FirstUser, user: Some(user), ..form }
@@ -114,7 +115,7 @@ impl TryFrom<ViolationV1> for Violation {
         let ViolationV1 {
             violation,
             earlier,
-            lead,
+            card,
             limit,
             manifest,
             now,
@@ -146,7 +147,7 @@ impl TryFrom<ViolationV1> for Violation {
                 employees: number(of)?,
                 limit: u8::try_from(number(limit)?).map_err(FormatError::invalid)?,
             },
-            ViolationKindV1::CommonCard => ViolationKind::CommonCard(lead.ok_or_else(lacks)?),
+            ViolationKindV1::CommonCard => ViolationKind::CommonCard(card.ok_or_else(lacks)?),
             ViolationKindV1::FirstUser => {
                 ViolationKind::SpecialPerson(person()?, SpecialPerson::FirstUser)
             }

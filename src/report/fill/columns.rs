@@ -98,7 +98,7 @@ const USER: Column =
     ("user", |_, row| row.key.and_then(|key| key.user()).map_or_else(String::new, shown));
 const NAME: Column = ("name", |_, row| row.name.to_owned());
 const LEAD_TYPE: Column =
-    ("lead type", |_, row| row.key.map_or_else(String::new, |key| shown(key.lead)));
+    ("lead type", |_, row| row.key.and_then(|key| key.kind.lead()).map_or_else(String::new, shown));
 const GENERATION: Column = ("generation", |_, row| row.generation.map_or_else(String::new, shown));
 const MANIFEST: Column =
     ("manifest", |_, row| row.origin.map_or_else(String::new, |origin| shown(&origin.manifest)));

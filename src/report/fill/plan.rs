@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::columns;
 use crate::i18n::Text;
-use crate::model::{CardKey, LeadCustomerType, SourceLocation, UserId};
+use crate::model::{CardKey, SourceLocation, UserId};
 use crate::plan::{
     Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Violation, ViolationKind,
 };
@@ -135,8 +135,9 @@ fn place(plan: &Plan, violation: &Violation) -> Option<SourceLocation> {
 }
 
 fn reset_place(plan: &Plan, user: UserId) -> Option<SourceLocation> {
-    let own = LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
-    plan.resets().find(|target| own.contains(&target.key)).map(|target| target.origin.place.clone())
+    plan.resets()
+        .find(|target| target.key.user() == Some(user))
+        .map(|target| target.origin.place.clone())
 }
 
 /// Returns the line that the most targets come from; the first of several.

@@ -8,14 +8,14 @@ use super::markup::data;
 use super::privacy::Privacy;
 use super::texts::Texts;
 use crate::i18n::Text;
-use crate::model::{Digest, FieldLabels, Layout, LeadCustomerType};
+use crate::model::{CardLabels, Digest, EntityType, Layout, LeadCustomerType};
 use crate::report::card_view::{CardContent, FieldView, SectionView};
 
 /// Card whose content is known.
 #[derive(Clone, Debug)]
 pub(super) enum KnownCard<'a> {
-    /// A card with this layout.
-    Layout(&'a Layout),
+    /// A card of a type with this layout.
+    Layout(EntityType, &'a Layout),
     /// The built-in card of a type of lead.
     BuiltIn(LeadCustomerType),
 }
@@ -31,25 +31,32 @@ pub(super) enum LayoutData {
     Other(usize),
 }
 
+/// Key of a layout. The same layout of two types shows the labels of each.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum LayoutKey {
+    Layout(EntityType, Digest),
+    BuiltIn(LeadCustomerType),
+}
+
 /// Layouts in the order in which they were first needed.
 pub(super) struct Layouts<'a> {
-    indexes: BTreeMap<(Option<Digest>, Option<LeadCustomerType>), usize>,
+    indexes: BTreeMap<LayoutKey, usize>,
     cards: Vec<KnownCard<'a>>,
-    labels: &'a FieldLabels,
+    labels: &'a CardLabels,
     privacy: &'a Privacy<'a>,
 }
 
 impl<'a> Layouts<'a> {
     /// Returns an empty list.
-    pub(super) fn new(labels: &'a FieldLabels, privacy: &'a Privacy<'a>) -> Self {
+    pub(super) fn new(labels: &'a CardLabels, privacy: &'a Privacy<'a>) -> Self {
         Self { indexes: BTreeMap::new(), cards: Vec::new(), labels, privacy }
     }
 
     /// Returns the index of the layout of a card.
     pub(super) fn index(&mut self, card: KnownCard<'a>) -> usize {
         let key = match &card {
-            KnownCard::Layout(layout) => (Some(layout.digest()), None),
-            KnownCard::BuiltIn(lead) => (None, Some(*lead)),
+            KnownCard::Layout(of, layout) => LayoutKey::Layout(*of, layout.digest()),
+            KnownCard::BuiltIn(lead) => LayoutKey::BuiltIn(*lead),
         };
         *self.indexes.entry(key).or_insert_with(|| {
             self.cards.push(card);
@@ -65,11 +72,11 @@ impl<'a> Layouts<'a> {
     /// Returns the content of a layout.
     pub(super) fn content(&self, index: usize) -> CardContent {
         match self.cards.get(index) {
-            Some(KnownCard::Layout(layout)) => {
-                self.privacy.content(CardContent::from_layout(layout, self.labels))
+            Some(KnownCard::Layout(of, layout)) => {
+                self.privacy.content(CardContent::from_layout(layout, self.labels.of(*of)))
             }
             Some(KnownCard::BuiltIn(lead)) => {
-                self.privacy.fields(CardContent::built_in(*lead, self.labels))
+                self.privacy.fields(CardContent::built_in(*lead, self.labels.of(EntityType::Lead)))
             }
             None => CardContent::default(),
         }
@@ -78,7 +85,7 @@ impl<'a> Layouts<'a> {
     /// Returns the number of sections and fields in words.
     pub(super) fn size(&self, index: usize) -> Text {
         let (sections, fields) = match self.cards.get(index) {
-            Some(KnownCard::Layout(layout)) => (layout.sections(), layout.fields()),
+            Some(KnownCard::Layout(_, layout)) => (layout.sections(), layout.fields()),
             Some(KnownCard::BuiltIn(_)) | None => {
                 let content = self.content(index);
                 let fields = content.fields().count();

@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use super::RenderOptions;
 use super::report_model::ReportModel;
 use crate::i18n::{Language, current_language};
-use crate::model::FieldLabels;
+use crate::model::CardLabels;
 use layouts::LayoutData;
 use markup::{data, text};
 use privacy::Privacy;
@@ -57,7 +57,7 @@ struct PageData<'a> {
 /// The layouts that have no room are left out.
 pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String {
     let privacy = Privacy::new(options.sanitizer.as_ref());
-    let unlabeled = FieldLabels::default();
+    let unlabeled = CardLabels::default();
     let mut table = Table::new(model, &privacy, &unlabeled);
     let cards = plain::cards(&table, options.html_limit / PLAIN_PART);
     let header = header::header(model, options, &privacy);

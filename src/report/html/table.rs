@@ -12,9 +12,7 @@ use super::layouts::{KnownCard, LayoutData, Layouts};
 use super::privacy::Privacy;
 use super::texts::Texts;
 use crate::i18n::Text;
-use crate::model::{
-    CardKey, CardState, FieldLabels, LeadCustomerType, Observed, Origin, OutcomeClass,
-};
+use crate::model::{CardKey, CardKind, CardLabels, CardState, Observed, Origin, OutcomeClass};
 use crate::plan::{Decision, KeepReason, Plan, PlannedTarget};
 use crate::report::PlanReport;
 use crate::report::card_view::CardContent;
@@ -63,10 +61,10 @@ struct Builder<'a> {
     privacy: &'a Privacy<'a>,
     plan: Option<&'a Plan>,
     report: Option<&'a PlanReport<'a>>,
-    labels: &'a FieldLabels,
+    labels: &'a CardLabels,
     origins: BTreeMap<&'a Origin, usize>,
-    afters: BTreeMap<(bool, LeadCustomerType), usize>,
-    kinds: BTreeMap<(bool, LeadCustomerType), usize>,
+    afters: BTreeMap<(bool, CardKind), usize>,
+    kinds: BTreeMap<(bool, CardKind), usize>,
     reasons: BTreeMap<&'static str, (usize, Option<String>)>,
 }
 
@@ -75,7 +73,7 @@ impl<'a> Table<'a> {
     pub(super) fn new(
         model: &'a ReportModel<'a>,
         privacy: &'a Privacy<'a>,
-        unlabeled: &'a FieldLabels,
+        unlabeled: &'a CardLabels,
     ) -> Self {
         let (plan, report, labels) = match &model.about {
             About::Plan(report) => (Some(report.plan), Some(*report), report.labels),
@@ -194,8 +192,11 @@ impl<'a> Builder<'a> {
         let target = self.target(key);
         let decision = target.map(|target| &target.decision);
         let layout = row.layout.or_else(|| decision.and_then(Decision::layout));
+        let entity_type = key.kind.entity_type();
         let now = match (layout, row.group) {
-            (Some(layout), _) => number(self.table.layouts.index(KnownCard::Layout(layout))),
+            (Some(layout), _) => {
+                number(self.table.layouts.index(KnownCard::Layout(entity_type, layout)))
+            }
             (None, Some(RowGroup::Reset)) if self.plan.is_some() => NOT_READ,
             (None, Some(RowGroup::PutBack)) if row.afterwards.is_some() => AT_DEFAULT,
             (None, _) => NOTHING,
@@ -207,11 +208,13 @@ impl<'a> Builder<'a> {
             (_, _) => false,
         };
         let after = match (row.afterwards, self.plan, row.group) {
-            (Some(layout), ..) => Some(self.one_after(row.word, KnownCard::Layout(layout))),
+            (Some(layout), ..) => {
+                Some(self.one_after(row.word, Some(KnownCard::Layout(entity_type, layout))))
+            }
             (None, Some(_), _) if is_known_afterwards => self.after(key),
             // The cards of a plan file were read again.
             (None, None, Some(RowGroup::Reset)) if layout.is_some() => {
-                Some(self.one_after(row.word, KnownCard::BuiltIn(key.lead)))
+                Some(self.one_after(row.word, key.kind.lead().map(KnownCard::BuiltIn)))
             }
             (None, ..) => None,
         };
@@ -314,16 +317,17 @@ impl<'a> Builder<'a> {
     }
 
     fn kind(&mut self, key: CardKey) -> usize {
-        let kind = (key.user().is_none(), key.lead);
-        let kinds = &mut self.table.kinds;
+        let kind = (key.user().is_none(), key.kind);
+        let (kinds, plan, privacy) = (&mut self.table.kinds, self.plan, self.privacy);
         *self.kinds.entry(kind).or_insert_with(|| {
-            let text = match kind {
-                (false, LeadCustomerType::Simple) => tr!("simple leads"),
-                (false, LeadCustomerType::Repeat) => tr!("repeat leads"),
-                (true, LeadCustomerType::Simple) => tr!("common card of simple leads"),
-                (true, LeadCustomerType::Repeat) => tr!("common card of repeat leads"),
+            let (is_common, of) = kind;
+            let words = match plan {
+                Some(plan) => plan.kinds.words(of, |name| privacy.text("text", name).into_owned()),
+                None => of.words(),
             };
-            kinds.push(text.into());
+            kinds.push(
+                if is_common { tr!("common card of {kind}", kind = words) } else { words }.into(),
+            );
             kinds.len() - 1
         })
     }
@@ -341,14 +345,14 @@ impl<'a> Builder<'a> {
     /// Returns the index of the cards that are seen in place of a card at its default.
     fn after(&mut self, key: CardKey) -> Option<usize> {
         let plan = self.plan?;
-        let kind @ (is_common, lead) = (key.user().is_none(), key.lead);
+        let kind @ (is_common, of) = (key.user().is_none(), key.kind);
         if let Some(index) = self.afters.get(&kind) {
             return Some(*index);
         }
-        let after = Afterwards::new(plan, self.labels, None, is_common, lead, 0);
-        let own = after.personal_view.map(|card| self.seen(card, plan, lead));
-        let common = self.seen(after.common_view, plan, lead);
-        let common_now = self.common_now(plan, lead);
+        let after = Afterwards::new(plan, self.labels, None, is_common, of, 0);
+        let own = after.personal_view.map(|card| self.seen(card, plan, of));
+        let common = self.seen(after.common_view, plan, of);
+        let common_now = self.common_now(plan, of);
         self.table.afters.push(After { own, common_now, common });
         let index = self.table.afters.len() - 1;
         self.afters.insert(kind, index);
@@ -356,24 +360,25 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the index of a card that takes the place of another one.
-    fn one_after(&mut self, word: &str, card: KnownCard<'a>) -> usize {
+    fn one_after(&mut self, word: &str, card: Option<KnownCard<'a>>) -> usize {
         let (text, built_in) = match (&card, word) {
-            (KnownCard::BuiltIn(_), _) => (VisibleCard::BuiltIn.to_string(), true),
+            (Some(KnownCard::BuiltIn(_)) | None, _) => (VisibleCard::BuiltIn.to_string(), true),
             (_, "restore") => (tr!("the layout of the backup").to_string(), false),
             (_, _) => (VisibleCard::CommonDefault.to_string(), false),
         };
         let card_text = self.text(&capitalized(&text));
-        let layout = number(self.table.layouts.index(card));
+        let layout = card.map_or(NOTHING, |card| number(self.table.layouts.index(card)));
         let none = Seen { card: NOTHING, layout: NOTHING, built_in: false };
         let common = Seen { card: card_text, layout, built_in };
         position(&mut self.table.afters, After { own: None, common_now: none, common })
     }
 
-    fn seen(&mut self, card: VisibleCard, plan: &'a Plan, lead: LeadCustomerType) -> Seen {
+    fn seen(&mut self, card: VisibleCard, plan: &'a Plan, kind: CardKind) -> Seen {
+        let of_type = |layout| KnownCard::Layout(kind.entity_type(), layout);
         let known = match card {
-            VisibleCard::CommonDefault => plan.common_defaults.get(&lead).map(KnownCard::Layout),
-            VisibleCard::CommonCard => plan.common_card(lead).map(KnownCard::Layout),
-            VisibleCard::BuiltIn => Some(KnownCard::BuiltIn(lead)),
+            VisibleCard::CommonDefault => plan.common_defaults.get(&kind).map(of_type),
+            VisibleCard::CommonCard => plan.common_card(kind).map(of_type),
+            VisibleCard::BuiltIn => kind.lead().map(KnownCard::BuiltIn),
             VisibleCard::Unknown => None,
         };
         let text = capitalized(&card.to_string());
@@ -385,18 +390,19 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the common card as it is now, before any reset.
-    fn common_now(&mut self, plan: &'a Plan, lead: LeadCustomerType) -> Seen {
-        let target = self.target(CardKey::common(lead));
+    fn common_now(&mut self, plan: &'a Plan, kind: CardKind) -> Seen {
+        let target = self.target(CardKey::common(kind));
         let layout = target.and_then(|target| target.decision.layout());
-        match (layout, plan.common_cards.get(&lead)) {
+        match (layout, plan.common_cards.get(&kind)) {
             (Some(layout), _) | (None, Some(Observed::Known(CardState::Customized(layout)))) => {
-                let layout = number(self.table.layouts.index(KnownCard::Layout(layout)));
+                let layout =
+                    number(self.table.layouts.index(KnownCard::Layout(kind.entity_type(), layout)));
                 let text = capitalized(&VisibleCard::CommonCard.to_string());
                 Seen { card: self.text(&text), layout, built_in: false }
             }
-            (None, Some(Observed::Known(_))) => self.seen(VisibleCard::BuiltIn, plan, lead),
+            (None, Some(Observed::Known(_))) => self.seen(VisibleCard::BuiltIn, plan, kind),
             (None, Some(Observed::Unreadable(_)) | None) => {
-                self.seen(VisibleCard::Unknown, plan, lead)
+                self.seen(VisibleCard::Unknown, plan, kind)
             }
         }
     }

@@ -36,6 +36,9 @@ pub struct PlanJson {
     /// `true` if the run was narrowed on the command line: the manifests may select more.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     partial: bool,
+    /// The kinds of cards among the targets besides leads, such as `deal/5`, each in words.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    kinds: BTreeMap<String, String>,
     /// The number of targets by decision.
     counts: CountsJson,
     /// The number of cards of mode `once` by state, for each once key: `not-yet-reset`,
@@ -168,6 +171,13 @@ impl PlanJson {
             reads_of_others: TrustJson::new(plan.trust),
             manifests: manifests.iter().map(manifest).collect(),
             partial: plan.extent == PlanExtent::Partial,
+            kinds: plan
+                .kinds_besides_leads()
+                .into_iter()
+                .map(|kind| {
+                    (kind.to_string(), plan.kinds.words(kind, str::to_owned).english().to_owned())
+                })
+                .collect(),
             counts: CountsJson {
                 reset: counts.reset,
                 keep: counts.keep,

@@ -78,8 +78,8 @@ pub(super) struct GroupJson {
 struct AfterwardsJson {
     /// `personal` or `common`.
     scope: &'static str,
-    /// `simple` or `repeat`.
-    lead: &'static str,
+    /// The kind of card, such as `lead/simple` or `deal/0`.
+    kind: String,
     /// The number of cards of which this holds.
     cards: usize,
     /// The card of the personal view; absent for common cards.
@@ -121,9 +121,9 @@ pub(super) fn groups(
 fn key_of(after: &Afterwards, plan: &Plan) -> Option<String> {
     let digest = |layout: &Layout| layout.digest().to_string();
     match after.card() {
-        VisibleCard::BuiltIn => Some(format!("built-in/{}", after.lead)),
-        VisibleCard::CommonDefault => plan.common_defaults.get(&after.lead).map(digest),
-        VisibleCard::CommonCard => plan.common_card(after.lead).map(digest),
+        VisibleCard::BuiltIn => Some(format!("built-in/{}", after.kind.short())),
+        VisibleCard::CommonDefault => plan.common_defaults.get(&after.kind).map(digest),
+        VisibleCard::CommonCard => plan.common_card(after.kind).map(digest),
         VisibleCard::Unknown => None,
     }
 }
@@ -149,7 +149,7 @@ impl AfterwardsJson {
         let codes = |fields: &[FieldView]| fields.iter().map(|field| field.code.clone()).collect();
         Self {
             scope: if after.is_common { "common" } else { "personal" },
-            lead: after.lead.as_str(),
+            kind: after.kind.to_string(),
             cards: after.cards,
             personal_view: after.personal_view.map(VisibleCard::as_str),
             common_view: after.common_view.as_str(),

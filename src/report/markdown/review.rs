@@ -8,7 +8,7 @@ use crate::i18n::Text;
 use crate::model::{CardKey, UserId};
 use crate::plan::Plan;
 use crate::report::card_view::FieldView;
-use crate::report::review::{Afterwards, CardGroup, Review, departments_of};
+use crate::report::review::{Afterwards, CardGroup, Review, departments_of, kind_lines};
 
 /// Number of people of a group that are named.
 const MAX_PEOPLE: usize = 6;
@@ -33,7 +33,7 @@ pub(super) fn write(text: &mut String, review: &Review<'_>, plan: &Plan, detail:
             let _ = write!(now, "; **{}**", tr!("the layout is the one of the common card"));
         }
         let afterwards: Vec<String> =
-            group.afterwards.iter().map(|after| afterwards(group, after)).collect();
+            group.afterwards.iter().map(|after| afterwards(plan, group, after)).collect();
         let afterwards = afterwards.join("<br>");
         let _ = writeln!(text, "| {names} | {departments} | {cards} | {now} | {afterwards} |");
     }
@@ -45,9 +45,10 @@ pub(super) fn write(text: &mut String, review: &Review<'_>, plan: &Plan, detail:
         if text.len() > detail.limit {
             return;
         }
-        before_and_after(text, group);
+        before_and_after(text, plan, group);
     }
-    let notes = review.notes();
+    let mut notes = kind_lines(plan, short);
+    notes.extend(review.notes());
     if !notes.is_empty() {
         text.push('\n');
         for note in notes {
@@ -82,8 +83,8 @@ impl People {
                 None => tr!("everybody in the common view").into(),
             });
             departments.push(short(&departments_of(plan, *key).unwrap_or_default().join(", ")));
-            let leads: Vec<String> = keys.iter().map(|key| key.lead.to_string()).collect();
-            cards.push(leads.join(", "));
+            let kinds: Vec<String> = keys.iter().map(|key| key.kind.short()).collect();
+            cards.push(kinds.join(", "));
         }
         if let Some(left @ 1..) = people.len().checked_sub(MAX_PEOPLE) {
             names.push(tr!("and {left} more", left).into());
@@ -96,10 +97,10 @@ impl People {
 }
 
 /// Returns what is seen after the reset, and how much changes.
-fn afterwards(group: &CardGroup<'_>, after: &Afterwards) -> String {
+fn afterwards(plan: &Plan, group: &CardGroup<'_>, after: &Afterwards) -> String {
     let mut text = String::new();
     if group.afterwards.len() > 1 {
-        let _ = write!(text, "{} ({}): ", after.kind(), after.cards);
+        let _ = write!(text, "{} ({}): ", after.kind(&plan.kinds, short), after.cards);
     }
     let _ = write!(text, "{}", after.card());
     if after.content.is_some() && group.layout.is_some() {
@@ -140,12 +141,12 @@ fn field(field: &FieldView) -> String {
     }
 }
 
-fn before_and_after(text: &mut String, group: &CardGroup<'_>) {
+fn before_and_after(text: &mut String, plan: &Plan, group: &CardGroup<'_>) {
     let (title, size) = (group.title(short), group.size());
     let _ = writeln!(text, "\n<details><summary>{title}: {size}</summary>");
     let mut shown = None;
     for after in &group.afterwards {
-        let kind = after.kind();
+        let kind = after.kind(&plan.kinds, short);
         let _ = writeln!(text, "\n{}\n", tr!("Afterwards, {kind}: {}", after.sight(), kind));
         if shown.replace(&after.content) == Some(&after.content) {
             continue;

@@ -9,6 +9,7 @@ use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::{GuardReport, Plan, PlanExtent};
 use crate::report::humanize::CostLine;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
+use crate::report::review::kind_lines;
 use crate::report::style::{BAD, FAINT, GOOD, HEADING, WARNING};
 use crate::report::{Cost, DiffDetail, PlanReport, RenderOptions, RowFilter, visible};
 
@@ -39,6 +40,9 @@ pub(super) fn write(
         let manifest =
             tr!("Manifest {name}: {reason}", name = visible(name), reason = visible(reason));
         writeln!(out, "{FAINT}{manifest}{FAINT:#}")?;
+    }
+    for kind in kind_lines(plan, |name| visible(name).into_owned()) {
+        writeln!(out, "{FAINT}{kind}{FAINT:#}")?;
     }
     if let Some(partial) = partial(plan) {
         writeln!(out, "{WARNING}{partial}{WARNING:#}")?;

@@ -7,8 +7,8 @@ use std::fmt::{self, Write as _};
 use anstyle::Style;
 
 use super::rows::{self, Line};
-use crate::plan::PlannedTarget;
 use crate::plan::diff::LineChange;
+use crate::plan::{Plan, PlannedTarget};
 use crate::report::card_view::FieldView;
 use crate::report::escape::visible_line;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
@@ -85,7 +85,7 @@ fn write_group(
                 origin(out, target, report)?;
             }
         }
-        before_and_after(out, group, &group.afterwards)?;
+        before_and_after(out, report.plan, group, &group.afterwards)?;
     }
     Ok(())
 }
@@ -102,7 +102,8 @@ fn single<'a>(
     if content == DiffDetail::Shown {
         let after = group.after(key);
         origin(&mut below, target, report).ok()?;
-        before_and_after(&mut below, group, after.map_or(&[], std::slice::from_ref)).ok()?;
+        before_and_after(&mut below, report.plan, group, after.map_or(&[], std::slice::from_ref))
+            .ok()?;
     }
     let departments = departments(report, target);
     let text = match departments.as_str() {
@@ -163,6 +164,7 @@ fn wrapped(out: &mut String, word: &str, names: &[String]) -> fmt::Result {
 /// Writes the card before and after.
 fn before_and_after(
     out: &mut String,
+    plan: &Plan,
     group: &CardGroup<'_>,
     afterwards: &[Afterwards],
 ) -> fmt::Result {
@@ -170,7 +172,7 @@ fn before_and_after(
     for after in afterwards {
         let heading = match afterwards {
             [_] => tr!("afterwards"),
-            _ => tr!("afterwards, {}", after.kind()),
+            _ => tr!("afterwards, {}", after.kind(&plan.kinds, |name| visible(name).into())),
         };
         writeln!(out, "{MARGIN}{heading}: {}", after.sight())?;
         // One diff is enough where the card afterwards is the same.

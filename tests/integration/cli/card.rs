@@ -104,7 +104,7 @@ async fn card_show_of_nobody_or_of_several_people_is_an_error() {
         assert_eq!(ended.stdout, "");
     }
     assert_eq!(env.run(&["card", "show", "anna"]).code, 64);
-    assert_eq!(env.run(&["card", "show", "8", "--card", "deal/0"]).code, 64);
+    assert_eq!(env.run(&["card", "show", "8", "--card", "deal"]).code, 64);
     assert_eq!(env.emulator().complaints(), []);
 }
 

@@ -49,7 +49,7 @@ fn restore_of_a_user_who_is_not_in_the_run_is_an_error_that_lists_who_is() {
         ("--user 99", "user 99 is not in the run"),
         ("--user 12 --user 7", "user 7 is not in the run"),
         ("--user 12 --common", "has no common card"),
-        ("--user 12 --type repeat", "user 12 has no card for these leads"),
+        ("--user 12 --type repeat", "user 12 has no card lead/repeat in the run"),
     ] {
         for run in [&run, "last"] {
             let refused = env.run_embedded(&format!("restore {run} {selection} --auto-approve"));

@@ -40,7 +40,8 @@ fn write(env: &TestEnv, name: &str, example: &str, portal: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_code_has_a_wrong_example_that_gives_it_and_a_right_one_that_does_not() {
     let env = TestEnv::start().await;
-    // Two people with one address, a department without people, and two of one name.
+    // Two people with one address, a department without people, and two departments and two
+    // pipelines of one name.
     env.change(|state| {
         let users = state["portal"]["users"].as_array_mut().unwrap();
         let thirteen = users.iter_mut().find(|user| user["ID"] == 13).unwrap();
@@ -51,26 +52,30 @@ async fn every_code_has_a_wrong_example_that_gives_it_and_a_right_one_that_does_
         };
         departments.push(department(46, "Empty", 1));
         departments.push(department(47, "Support", 42));
+        let pipelines = state["portal"]["crm_deal_categories"].as_array_mut().unwrap();
+        pipelines.push(json!({"id": 7, "name": "Partners", "sort": 600}));
     });
     let (portal, employee) = (env.portal(), env.emulator().webhook_url(8).unwrap());
     for code in DiagnosticCode::ALL.iter().map(|code| code.as_str()) {
         let [wrong, right] = examples(&env, code);
         write(&env, "wrong.yaml", &wrong, &portal);
         write(&env, "right.yaml", &right, &portal);
-        let run = |file: &str, webhook: &str| {
+        let run = |file: &str, webhook: &str, family: &str| {
             // The portal knows people and departments; the text alone shows all other problems.
             let command = if code.starts_with("RC04") { "plan" } else { "validate" };
-            let mut command = env.command(&[command, file]);
+            let mut command = env.command(&[command, file, "--method-family", family]);
             CommandOutput::of(command.env("RECARD_WEBHOOK_URL", webhook).output().unwrap())
         };
-        let by = if code == "RC0407" { employee.as_str() } else { env.webhook() };
-        let given = run("wrong.yaml", by);
+        let by =
+            if matches!(code, "RC0407" | "RC0411") { employee.as_str() } else { env.webhook() };
+        let family = if code == "RC0412" { "item" } else { "auto" };
+        let given = run("wrong.yaml", by, family);
         match code {
             // A command reads no more of a file than its limit, so the code is that of the library.
             "RC0102" => assert!(given.stderr.contains("more than 8 MiB"), "{given:?}"),
             _ => assert!(given.stderr.contains(&format!("[{code}]")), "{code}: {given:?}"),
         }
-        let left = run("right.yaml", env.webhook());
+        let left = run("right.yaml", env.webhook(), "auto");
         assert!(left.code == 0 && !left.stderr.contains("[RC"), "{code}: {left:?}");
     }
     assert_eq!(env.emulator().counters().rows_removed, 0);

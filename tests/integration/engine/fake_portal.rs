@@ -74,7 +74,7 @@ pub(super) enum PortalFault {
 #[derive(Default)]
 pub(super) struct World {
     pub(super) rows: BTreeMap<CardKey, Layout>,
-    pub(super) common_defaults: BTreeMap<LeadCustomerType, Layout>,
+    pub(super) common_defaults: BTreeMap<CardKind, Layout>,
     pub(super) people: Vec<Person>,
     pub(super) departments: Vec<Department>,
     /// Requests that write, in order, with what happens to each; later ones are fine.
@@ -164,10 +164,10 @@ impl InMemoryPortal {
 impl World {
     fn read(&self, key: CardKey, caller: UserId) -> CardRead {
         let row = match key.user() {
-            Some(_) if self.legacy => self.rows.get(&CardKey::personal(caller, key.lead)),
+            Some(_) if self.legacy => self.rows.get(&CardKey::personal(caller, key.kind)),
             _ => self.rows.get(&key),
         };
-        CardRead::Read(row.or_else(|| key.user().and(self.common_defaults.get(&key.lead))).cloned())
+        CardRead::Read(row.or_else(|| key.user().and(self.common_defaults.get(&key.kind))).cloned())
     }
 }
 
@@ -200,6 +200,10 @@ impl ReadPortal for InMemoryPortal {
         Ok(self.world().people.iter().filter(fits).cloned().collect())
     }
 
+    async fn catalog(&self, _: &CatalogQuery) -> Result<CardCatalog, PortalError> {
+        Ok(CardCatalog::default())
+    }
+
     async fn read_cards(
         &self,
         keys: &[CardKey],
@@ -223,7 +227,7 @@ impl WritePortal for InMemoryPortal {
         self.per_request
     }
 
-    fn fits_batch(&self, _: CardKey, _: &Layout) -> bool {
+    fn fits_batch(&self, _: &Layout) -> bool {
         !self.alone
     }
 
@@ -332,7 +336,7 @@ impl World {
                 self.rows.insert(*key, layout.clone());
             }
             Some(PortalFault::SetForAll(lead, layout)) => {
-                self.common_defaults.insert(*lead, layout.clone());
+                self.common_defaults.insert((*lead).into(), layout.clone());
             }
             _ => {}
         }

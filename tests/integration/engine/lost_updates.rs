@@ -311,7 +311,7 @@ async fn reset_of_a_card_that_inherits_a_new_common_default_backs_up_no_stranger
     {
         let mut world = world.lock().unwrap();
         world.rows.clear();
-        world.common_defaults.insert(LeadCustomerType::Simple, layout("all"));
+        world.common_defaults.insert(LeadCustomerType::Simple.into(), layout("all"));
     }
     let done = carry_out(&portal, &made, just_read()).await;
     assert_eq!(done.outcomes, [(simple(2), Outcome::AlreadyDefault)]);

@@ -55,7 +55,7 @@ fn desired(keys: &[CardKey], mode: &Mode) -> DesiredState {
         origin: Arc::clone(&origin),
     };
     let limits = ManifestLimits {
-        acknowledged_common: LeadCustomerType::ALL.into(),
+        acknowledged_common: CardKind::LEADS.into(),
         acknowledged_people: [user(1)].into(),
         acknowledged_users: Some(1000),
         ..ManifestLimits::default()

@@ -28,6 +28,10 @@ impl ReadPortal for SavingCaller {
         Ok(Vec::new())
     }
 
+    async fn catalog(&self, _: &CatalogQuery) -> Result<CardCatalog, PortalError> {
+        Ok(CardCatalog::default())
+    }
+
     async fn read_cards(
         &self,
         keys: &[CardKey],

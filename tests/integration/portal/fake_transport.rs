@@ -189,6 +189,10 @@ impl FakePortalState {
                     Value::Null,
                 );
             }
+            "method.get" => {
+                let known = json!({"isExisting": true, "isAvailable": true});
+                return (known, Value::Null, Value::Null);
+            }
             "crm.lead.fields" => return (self.lead_fields.clone(), Value::Null, Value::Null),
             "user.get" => &self.users,
             "department.get" => &self.departments,

@@ -172,11 +172,11 @@ async fn list_is_sent_in_equal_chunks_of_whole_waves_or_in_full_ones() {
     // 250 people: 5 pages behind the first one, and 500 cards in two waves of eight requests.
     let quick = portal(250, 10);
     plan(&client(&quick, Rate::STANDARD)).await;
-    assert_eq!(sizes(&quick), [[4, 1, 4].as_slice(), &[32; 15], &[20]].concat());
+    assert_eq!(sizes(&quick), [[5, 1, 4].as_slice(), &[32; 15], &[20]].concat());
     // 2,500 people: the bucket is the bottleneck from the start.
     let large = portal(2500, 10);
     plan(&client(&large, Rate::STANDARD)).await;
-    assert_eq!(sizes(&large), [[4, 1, 49].as_slice(), &[50; 100]].concat());
+    assert_eq!(sizes(&large), [[5, 1, 49].as_slice(), &[50; 100]].concat());
     // 180 resets.
     let resets = portal(90, 10);
     apply(&client(&resets, Rate::STANDARD), 90).await;

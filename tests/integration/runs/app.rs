@@ -71,7 +71,7 @@ impl Tenant {
         let caller = portal.reader().identify().await.unwrap();
         let session = Session {
             caller,
-            labels: portal.field_labels().cloned().unwrap(),
+            labels: portal.field_labels().cloned().unwrap().into(),
             store: Store::open(store.path(), &name).unwrap(),
             portal,
             origin: RunOrigin::default(),

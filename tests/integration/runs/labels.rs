@@ -1,5 +1,6 @@
 //! Labels of fields: read beside the caller, kept in the store, and never a reason to stop.
 
+use recard::model::EntityType;
 use recard::records::PortalLabels;
 use recard::store::write_whole;
 use serde_json::json;
@@ -17,12 +18,12 @@ async fn labels_of_the_portal_are_kept_and_written_again_when_they_change() {
     let planned = env.run(&["plan", "-f", "lead.yaml"]);
     assert!(planned.code == 0 && !planned.stderr.contains("warning"), "{planned:?}");
     let labels = kept(&env).unwrap();
-    let label = |code| labels.lead.get(code);
+    let label = |code| labels.labels.of(EntityType::Lead).get(code);
     assert_eq!(label("STATUS_ID"), Some("Status"));
     assert_eq!(label("UF_CRM_1712345678"), Some("Hall of the fair"));
     assert_eq!(label("UF_CRM_1712345679"), Some("Stand at the fair"));
     assert_eq!((label("UF_CRM_1798765432"), label("CLIENT")), (None, None));
-    let user_fields: Vec<_> = labels.lead.user_fields().collect();
+    let user_fields: Vec<_> = labels.labels.of(EntityType::Lead).user_fields().collect();
     assert_eq!(user_fields, ["UF_CRM_1712345679", "UF_CRM_1712345678", "UF_CRM_1798765432"]);
 
     let file = env.store_folder().join("field-labels.json");
@@ -33,7 +34,10 @@ async fn labels_of_the_portal_are_kept_and_written_again_when_they_change() {
         state["portal"]["lead_user_fields"][2]["EDIT_FORM_LABEL"] = json!("Budget");
     });
     env.run(&["plan", "-f", "lead.yaml"]);
-    assert_eq!(kept(&env).unwrap().lead.get("UF_CRM_1798765432"), Some("Budget"));
+    assert_eq!(
+        kept(&env).unwrap().labels.of(EntityType::Lead).get("UF_CRM_1798765432"),
+        Some("Budget")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use recard::model::{
-    CardKey, CardState, DepartmentId, DesiredState, DesiredTarget, FieldLabels, Identity, Layout,
+    CardKey, CardLabels, CardState, DepartmentId, DesiredState, DesiredTarget, Identity, Layout,
     LeadCustomerType, Mode, Observed, Origin, Person, PersonName, PortalId, ReadTrust, ReleaseSign,
     Selector, Snapshot, SourceLocation, TrustEvidence, UserId,
 };
@@ -84,7 +84,7 @@ pub fn html(plan: &Plan, options: &RenderOptions) -> String {
         cost: Cost { requests: 1_000, seconds: 500.0, operating_share: 0.3 },
         warnings: &[],
         drift: None,
-        labels: &FieldLabels::default(),
+        labels: &CardLabels::default(),
     };
     Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) }
         .render(OutputFormat::Html, options)

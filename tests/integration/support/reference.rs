@@ -69,6 +69,18 @@ impl<'a> Reference<'a> {
     /// Returns the kind of a value in words; an object gets a section of its own, once.
     fn kind(&mut self, path: &str, schema: &'a Value) -> String {
         let meant = self.meant(schema);
+        if path == "spec" {
+            // Each kind of manifest has a form of its own.
+            let schema = self.schema;
+            let form = |branch: &str| &schema[branch]["properties"]["spec"];
+            let lead = self.meant(form("else"));
+            let cards = self.meant(form("then"));
+            return format!(
+                "{} or {}",
+                self.link("spec", lead),
+                self.link("spec of CardReset", cards)
+            );
+        }
         if let Some(value) = meant.get("const") {
             return format!("`{}`", plain(value));
         }
@@ -117,7 +129,12 @@ impl<'a> Reference<'a> {
             self.objects.push((path.to_owned(), object));
             path.to_owned()
         });
-        let anchor: String = title.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+        let anchor: String = title
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || *c == ' ')
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect();
         format!("[{title}](#{anchor})")
     }
 }

@@ -73,7 +73,7 @@ async fn planned(portal: &HttpPortal) -> Option<Plan> {
     let reader = portal.reader();
     let caller = reader.identify().await.ok()?;
     let silent = |_: Event| {};
-    let desired = engine::resolve_existing(&reader, &declaration).await.ok()?.desired;
+    let desired = engine::resolve_existing(&reader, &declaration, true).await.ok()?.desired;
     let targets: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &caller, &targets, &silent).await.ok()?;
     let policy =

@@ -58,7 +58,7 @@ pub struct Run<'a> {
 }
 
 pub fn row_of(key: CardKey) -> Row {
-    let name = match key.lead {
+    let name = match key.kind.lead().unwrap() {
         LeadCustomerType::Simple => "lead_details",
         LeadCustomerType::Repeat => "returning_lead_details",
     };

@@ -1,0 +1,153 @@
+//! Pipelines, categories, smart processes and labels of the types that a run is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitrix24::{BatchCommand, CommandSuccess, PAGE, ReadResult};
+use serde_json::value::RawValue;
+
+use super::client::PortalClient;
+use super::methods::{CATEGORIES, DEAL_CATEGORIES, ITEM_FIELDS, TYPES};
+use super::wire::{catalog as wire, fields};
+use crate::model::{CardCatalog, EntityType, SmartProcessType, TypeCatalog};
+use crate::ports::{CatalogQuery, PortalError};
+
+/// Number of pages of smart processes in the first request: room for 200 of them.
+const FIRST_PAGES: u64 = 4;
+
+/// Command and its purpose.
+enum Question {
+    Pipelines(EntityType),
+    DealPipelines,
+    Labels(EntityType),
+    Processes(u64),
+}
+
+impl Question {
+    fn command(&self) -> BatchCommand {
+        let of_type = |method, of: &EntityType| {
+            BatchCommand::new(method).with("entityTypeId", &of.number().to_string())
+        };
+        // Without this a user field has another name than in a layout.
+        let original = |command: BatchCommand| command.with("useOriginalUfNames", "Y");
+        match self {
+            Self::Pipelines(of) => of_type(CATEGORIES, of),
+            Self::DealPipelines => BatchCommand::new(DEAL_CATEGORIES).optional(),
+            Self::Labels(of) => original(of_type(ITEM_FIELDS, of)).optional(),
+            Self::Processes(page) => {
+                BatchCommand::new(TYPES).with("start", &(page * PAGE).to_string()).optional()
+            }
+        }
+    }
+}
+
+/// Reads the catalog in one request, unless the portal has more than 200 smart processes.
+pub(super) async fn catalog(
+    client: &PortalClient,
+    query: &CatalogQuery,
+) -> Result<CardCatalog, PortalError> {
+    let mut questions = Vec::new();
+    for of in &query.types {
+        if has_pipelines(*of) {
+            questions.push(Question::Pipelines(*of));
+        }
+        if *of == EntityType::Deal {
+            questions.push(Question::DealPipelines);
+        }
+        questions.push(Question::Labels(*of));
+    }
+    if query.processes {
+        questions.extend((0..FIRST_PAGES).map(Question::Processes));
+    }
+    let mut catalog = CardCatalog::default();
+    let mut deals: Vec<u32> = Vec::new();
+    let mut pages = FIRST_PAGES;
+    while !questions.is_empty() {
+        let ends = ask(client, &questions).await?;
+        let mut total = 0;
+        for (question, end) in questions.iter().zip(ends) {
+            match question {
+                Question::Pipelines(of) => {
+                    let list = answered(end, CATEGORIES, |json| wire::pipelines(json, *of))?;
+                    catalog.types.entry(*of).or_default().pipelines = list;
+                }
+                Question::Labels(of) => {
+                    let labels = answered(end, ITEM_FIELDS, fields::item_field_labels);
+                    catalog.types.entry(*of).or_default().labels = labels.ok().and_then(Result::ok);
+                }
+                Question::DealPipelines => {
+                    let ids = answered(end, DEAL_CATEGORIES, wire::deal_pipeline_ids);
+                    deals = ids.ok().and_then(Result::ok).unwrap_or_default();
+                }
+                Question::Processes(_) => {
+                    if let ReadResult::Answered(answer) = &end {
+                        total = total.max(answer.total.unwrap_or_default());
+                    }
+                    let page = answered(end, TYPES, wire::processes)?;
+                    add_processes(&mut catalog.processes, page);
+                }
+            }
+        }
+        let needed = total.div_ceil(PAGE);
+        questions = (pages..needed).map(Question::Processes).collect();
+        pages = pages.max(needed);
+    }
+    if let Some(TypeCatalog { pipelines: Ok(listed), hidden, .. }) =
+        catalog.types.get_mut(&EntityType::Deal)
+    {
+        let listed: BTreeSet<u32> = listed.iter().map(|pipeline| pipeline.id).collect();
+        hidden.extend(deals.into_iter().filter(|id| !listed.contains(id)));
+    }
+    Ok(catalog)
+}
+
+/// Returns `true` if the portal has pipelines or categories for a type. It refuses the list of
+/// leads and quotes.
+fn has_pipelines(of: EntityType) -> bool {
+    !matches!(of, EntityType::Lead | EntityType::Quote)
+}
+
+type Processes = Result<Vec<(SmartProcessType, Box<str>)>, String>;
+
+fn add_processes(all: &mut Option<Processes>, page: Processes) {
+    match (all.as_mut(), page) {
+        (Some(Ok(all)), Ok(page)) => all.extend(page),
+        (Some(Err(_)), _) => {}
+        (None | Some(Ok(_)), page) => *all = Some(page),
+    }
+}
+
+async fn ask(
+    client: &PortalClient,
+    questions: &[Question],
+) -> Result<Vec<ReadResult>, PortalError> {
+    let command =
+        |number: usize| questions.get(number).map_or_else(harmless, |question| question.command());
+    let mut ends = BTreeMap::new();
+    let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
+    client.batches().read_in_fewest(questions.len(), &command, &mut take).await?;
+    let end = |number: usize| {
+        ends.remove(&number).unwrap_or_else(|| ReadResult::NoAnswer("no answer".to_owned()))
+    };
+    Ok((0..questions.len()).map(end).collect())
+}
+
+/// Returns a harmless command for a number outside of the list, which cannot occur.
+fn harmless() -> BatchCommand {
+    BatchCommand::new(super::methods::PROFILE)
+}
+
+/// Parses an answer. The inner error is a refusal by the portal.
+fn answered<T>(
+    end: ReadResult,
+    method: &str,
+    parse: impl Fn(&RawValue) -> Option<T>,
+) -> Result<Result<T, String>, PortalError> {
+    match end {
+        ReadResult::Answered(CommandSuccess { json, .. }) => match parse(&json) {
+            Some(found) => Ok(Ok(found)),
+            None => Err(PortalError::Unexpected(format!("{method}: the answer makes no sense"))),
+        },
+        ReadResult::Refused(refusal) => Ok(Err(refusal.to_string())),
+        ReadResult::NoAnswer(text) => Err(PortalError::MaybeExecuted(format!("{method}: {text}"))),
+    }
+}
