@@ -8,10 +8,12 @@
 //! This is the only module of `model` that reads JSON: the JSON is the content itself and not a
 //! file format of recard.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::Digest;
@@ -81,6 +83,18 @@ impl Layout {
     /// Returns the number of fields over all sections.
     pub fn fields(&self) -> u32 {
         self.0.fields
+    }
+
+    /// Returns the title of the first section that has one, without building an outline.
+    pub fn title(&self) -> Option<String> {
+        if self.sections() == 0 {
+            return None;
+        }
+        let sections: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(&self.0.text).ok()?;
+        let mut titles = sections
+            .iter()
+            .filter_map(|section| serde_json::from_str::<String>(section.get("title")?.get()).ok());
+        titles.find(|title| !title.is_empty())
     }
 
     /// Returns the sections and fields for display.
@@ -292,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_and_fields_are_counted_as_the_outline_has_them() {
+    fn counts_and_title_are_those_of_the_outline() {
         let texts = [
             "[]",
             "{}",
@@ -304,6 +318,7 @@ mod tests {
             r#"[{"name":"a","elements":[{"name":"F"},{"name":"G"}]},{"name":"b","elements":{"0":{"name":"F"}}}]"#,
             r#"[{"name":"a","elements":[{"name":"F"},{}]},{"name":"b","elements":[{"name":"F"}]},{"name":"c","elements":"x"}]"#,
             r#"[{"name":"a","elements":[{"name":"F"}]},{"title":"b"}]"#,
+            r#"[{"name":"a","title":7},{"name":"b","title":""},{"name":"c","title":"x","title":"\u0441"}]"#,
         ];
         for text in texts {
             let layout = Layout::from_json(text).unwrap();
@@ -314,6 +329,8 @@ mod tests {
                 (sections.len(), fields),
                 "{text}"
             );
+            let mut titles = sections.into_iter().map(|section| section.title);
+            assert_eq!(layout.title(), titles.find(|title| !title.is_empty()), "{text}");
         }
     }
 

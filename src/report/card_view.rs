@@ -61,11 +61,6 @@ impl CardContent {
         Self { sections: sections.into_iter().map(section).collect(), other }
     }
 
-    /// Returns the title of the first section that has one.
-    pub(super) fn title(&self) -> Option<&str> {
-        self.sections.iter().map(|section| section.title.as_str()).find(|title| !title.is_empty())
-    }
-
     /// Iterates over the fields of all sections.
     pub(super) fn fields(&self) -> impl Iterator<Item = &FieldView> {
         self.sections.iter().flat_map(|section| &section.fields)

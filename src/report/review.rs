@@ -6,8 +6,10 @@
 //! shows the common default, else the portal's built-in card; the common view shows the common
 //! card, else the built-in one.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
 use super::card_view::{CardContent, FieldView};
 use crate::i18n::Text;
@@ -39,44 +41,53 @@ pub(super) struct Review<'a> {
     positions: BTreeMap<CardKey, usize>,
 }
 
-/// Cards to be reset that have the same layout.
+/// Cards to be reset that have the same layout. A plan may have thousands of groups, so the
+/// contents of cards are made when a format asks for them.
 pub(super) struct CardGroup<'a> {
+    plan: &'a Plan,
+    labels: &'a CardLabels,
     /// The layout; `None` for cards that are reset without reading.
     pub(super) layout: Option<&'a Layout>,
-    /// The content of the layout.
-    pub(super) now: CardContent,
     /// The targets, sorted by key.
     pub(super) targets: Vec<&'a PlannedTarget>,
     /// The number of people among the targets.
     pub(super) people: usize,
     /// What is seen afterwards, for each kind of card among the targets.
-    pub(super) afterwards: Vec<Afterwards>,
+    pub(super) afterwards: Vec<Rc<Afterwards>>,
+    /// The names of the fields that vanish and appear, for each of `afterwards`; made when a table
+    /// first asks for them, because it asks again for each card.
+    changed_fields: OnceCell<Vec<[String; 2]>>,
 }
 
-/// Cards that are seen in place of a layout after its reset.
+/// Cards that are seen in place of cards of one kind after their reset.
 pub(super) struct Afterwards {
     /// The kind of card.
     pub(super) kind: CardKind,
     /// `true` for the common card.
     pub(super) is_common: bool,
-    /// The number of cards of the group of which this holds.
-    pub(super) cards: usize,
     /// The card in the personal view; `None` for the common card, which has none.
     pub(super) personal_view: Option<VisibleCard>,
     /// The card in the common view.
     pub(super) common_view: VisibleCard,
     /// The content of the card in the view that the reset changes; `None` if it is not known.
     pub(super) content: Option<CardContent>,
+    /// `true` if the same plan resets the common card.
+    is_common_reset: bool,
+}
+
+/// Content of a group's layout, compared with a card afterwards. Without one of the two, no field
+/// changes.
+pub(super) struct Comparison<'a> {
+    /// The content of the layout.
+    now: CardContent,
+    /// The content of the card afterwards.
+    then: Option<&'a CardContent>,
     /// The fields of the layout that are not on the card afterwards.
     pub(super) vanishing: Vec<FieldView>,
     /// The fields of the card afterwards that are not in the layout.
     pub(super) appearing: Vec<FieldView>,
     /// The fields on both cards that are shown without a value now, and not afterwards.
     pub(super) hidden: Vec<FieldView>,
-    /// `true` if the layout is the common card of the common view, which the reset leaves as it is.
-    pub(super) is_common_card: bool,
-    /// `true` if the same plan resets the common card.
-    is_common_reset: bool,
 }
 
 impl VisibleCard {
@@ -104,7 +115,7 @@ impl fmt::Display for VisibleCard {
 
 impl<'a> Review<'a> {
     /// Groups the resets of a plan.
-    pub(super) fn new(plan: &'a Plan, labels: &CardLabels) -> Self {
+    pub(super) fn new(plan: &'a Plan, labels: &'a CardLabels) -> Self {
         // The same layout of two types shows the labels of each.
         let mut groups: BTreeMap<(EntityType, Option<Digest>), Vec<&PlannedTarget>> =
             BTreeMap::new();
@@ -112,8 +123,9 @@ impl<'a> Review<'a> {
             let digest = target.decision.layout().map(Layout::digest);
             groups.entry((target.key.kind.entity_type(), digest)).or_default().push(target);
         }
-        let mut groups: Vec<CardGroup<'_>> =
-            groups.into_values().map(|targets| CardGroup::new(plan, labels, targets)).collect();
+        let mut kinds = BTreeMap::new();
+        let group = |targets| CardGroup::new(plan, labels, targets, &mut kinds);
+        let mut groups: Vec<CardGroup<'_>> = groups.into_values().map(group).collect();
         // Common cards affect the most people.
         groups.sort_by_key(|group| {
             let is_common = group.targets.iter().any(|target| target.key.user().is_none());
@@ -151,7 +163,10 @@ impl<'a> Review<'a> {
         notes.push(tr!(
             "RUN is the id that the report of the apply names; `--user ID` in place of `--all` restores one person."
         ));
-        if afterwards().any(|after| after.is_common_card) {
+        let is_common_card = |group: &CardGroup<'_>| {
+            group.afterwards.iter().any(|after| group.is_common_card(after))
+        };
+        if self.groups.iter().any(is_common_card) {
             notes.push(tr!("Some of the layouts are those of the common card: they are seen in the common view as now."));
         }
         if afterwards().any(|after| after.card() == VisibleCard::BuiltIn && after.content.is_some())
@@ -166,30 +181,72 @@ impl<'a> Review<'a> {
 
 impl<'a> CardGroup<'a> {
     /// Returns what is seen in place of a card of the group.
-    pub(super) fn after(&self, key: CardKey) -> Option<&Afterwards> {
-        let is_common = key.user().is_none();
-        self.afterwards.iter().find(|after| (after.kind, after.is_common) == (key.kind, is_common))
+    pub(super) fn after(&self, key: CardKey) -> Option<&Rc<Afterwards>> {
+        self.afterwards.iter().find(|after| after.is_seen_after(key))
     }
 
-    fn new(plan: &Plan, labels: &CardLabels, targets: Vec<&'a PlannedTarget>) -> Self {
+    /// Groups targets of one layout. `kinds` holds what is seen afterwards for each kind of card.
+    fn new(
+        plan: &'a Plan,
+        labels: &'a CardLabels,
+        targets: Vec<&'a PlannedTarget>,
+        kinds: &mut BTreeMap<(bool, CardKind), Rc<Afterwards>>,
+    ) -> Self {
         let layout = targets.first().and_then(|target| target.decision.layout());
-        let entity_type = targets.first().map(|target| target.key.kind.entity_type());
-        let now = layout.zip(entity_type);
-        let now = now.map(|(layout, of)| CardContent::from_layout(layout, labels.of(of)));
-        let now = now.unwrap_or_default();
         let people: BTreeSet<_> = targets.iter().filter_map(|target| target.key.user()).collect();
-        let mut kinds: BTreeMap<(bool, CardKind), usize> = BTreeMap::new();
-        for target in &targets {
-            *kinds.entry((target.key.user().is_none(), target.key.kind)).or_default() += 1;
-        }
-        let afterwards = kinds
-            .into_iter()
-            .map(|((is_common, kind), cards)| {
-                let is_known = layout.is_some();
-                Afterwards::new(plan, labels, is_known.then_some(&now), is_common, kind, cards)
-            })
-            .collect();
-        Self { layout, now, people: people.len(), targets, afterwards }
+        let its_kinds: BTreeSet<_> =
+            targets.iter().map(|target| (target.key.user().is_none(), target.key.kind)).collect();
+        let mut afterwards = |key @ (is_common, kind)| {
+            let new = || Rc::new(Afterwards::new(plan, labels, is_common, kind));
+            Rc::clone(kinds.entry(key).or_insert_with(new))
+        };
+        let afterwards = its_kinds.into_iter().map(&mut afterwards).collect();
+        let changed_fields = OnceCell::new();
+        Self { plan, labels, layout, people: people.len(), targets, afterwards, changed_fields }
+    }
+
+    /// Returns the content of the layout; empty for cards that are reset without reading.
+    pub(super) fn now(&self) -> CardContent {
+        let Some(target) = self.targets.first() else { return CardContent::default() };
+        let labels = self.labels.of(target.key.kind.entity_type());
+        self.layout.map(|layout| CardContent::from_layout(layout, labels)).unwrap_or_default()
+    }
+
+    /// Returns the number of cards in whose place a card is seen.
+    pub(super) fn cards(&self, after: &Afterwards) -> usize {
+        self.targets.iter().filter(|target| after.is_seen_after(target.key)).count()
+    }
+
+    /// Returns `true` if the layout is the common card of the common view, which the reset leaves
+    /// as it is.
+    pub(super) fn is_common_card(&self, after: &Afterwards) -> bool {
+        !after.is_common
+            && self.layout.is_some()
+            && self.plan.common_card(after.kind) == self.layout
+    }
+
+    /// Compares the layout with a card that is seen afterwards.
+    pub(super) fn compare<'b>(&self, after: &'b Afterwards) -> Comparison<'b> {
+        let (now, then) = (self.now(), after.content.as_ref());
+        let (vanishing, appearing, hidden) = match then.filter(|_| self.layout.is_some()) {
+            Some(then) => (missing_in(&now, then), missing_in(then, &now), hidden_in(&now, then)),
+            None => Default::default(),
+        };
+        Comparison { now, then, vanishing, appearing, hidden }
+    }
+
+    /// Returns labels and codes of the fields that vanish with the reset of a card, and of those
+    /// that appear.
+    pub(super) fn changed_fields(&self, key: CardKey) -> Option<&[String; 2]> {
+        let names = |fields: Vec<FieldView>| {
+            fields.iter().map(FieldView::name).collect::<Vec<_>>().join("; ")
+        };
+        let changed = |after: &Rc<Afterwards>| {
+            let Comparison { vanishing, appearing, .. } = self.compare(after);
+            [names(vanishing), names(appearing)]
+        };
+        let all = self.changed_fields.get_or_init(|| self.afterwards.iter().map(changed).collect());
+        all.get(self.afterwards.iter().position(|after| after.is_seen_after(key))?)
     }
 
     /// Returns the layout in words: its first title, made safe by `escape`, and its size.
@@ -197,31 +254,13 @@ impl<'a> CardGroup<'a> {
         let Some(layout) = self.layout else { return tr!("layout not read") };
         let sections = tr!("{n} section" | "{n} sections" % layout.sections());
         let fields = tr!("{n} field" | "{n} fields" % layout.fields());
-        match self.now.title().map(escape) {
+        match layout.title().as_deref().map(escape) {
             Some(title) => {
                 tr!("layout \"{title}\" ({sections}, {fields})", title, sections, fields)
             }
             None if layout.sections() == 0 => tr!("layout without sections"),
             None => tr!("layout without a title ({sections}, {fields})", sections, fields),
         }
-    }
-
-    /// Returns the card now and the card that is seen afterwards, one below the other. Fields that
-    /// vanish are marked in the first, and those that appear in the second.
-    pub(super) fn before_and_after(&self, after: &Afterwards) -> Vec<DiffLine> {
-        let mut lines = vec![gap(&tr!("now"))];
-        lines.extend(self.now.marked_lines(|field| match after.vanishing.contains(field) {
-            true => LineChange::Removed,
-            false => LineChange::Same,
-        }));
-        if let Some(content) = &after.content {
-            lines.push(gap(&tr!("afterwards")));
-            lines.extend(content.marked_lines(|field| match after.appearing.contains(field) {
-                true => LineChange::Added,
-                false => LineChange::Same,
-            }));
-        }
-        lines
     }
 
     /// Returns the number of cards and people.
@@ -237,16 +276,39 @@ impl<'a> CardGroup<'a> {
     }
 }
 
+impl Comparison<'_> {
+    /// Returns the card now and the card that is seen afterwards, one below the other. Fields that
+    /// vanish are marked in the first, and those that appear in the second.
+    pub(super) fn lines(&self) -> Vec<DiffLine> {
+        let mut lines = vec![gap(&tr!("now"))];
+        lines.extend(self.now.marked_lines(|field| match self.vanishing.contains(field) {
+            true => LineChange::Removed,
+            false => LineChange::Same,
+        }));
+        if let Some(content) = self.then {
+            lines.push(gap(&tr!("afterwards")));
+            lines.extend(content.marked_lines(|field| match self.appearing.contains(field) {
+                true => LineChange::Added,
+                false => LineChange::Same,
+            }));
+        }
+        lines
+    }
+
+    /// Returns the fields that vanish, appear and hide when empty, each list with its word.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (Text, &[FieldView])> {
+        let lists = [
+            (tr!("vanishes"), &*self.vanishing),
+            (tr!("appears"), &*self.appearing),
+            (tr!("no longer shown when empty"), &*self.hidden),
+        ];
+        lists.into_iter().filter(|(_, fields)| !fields.is_empty())
+    }
+}
+
 impl Afterwards {
     /// Returns the cards that are seen afterwards by people with a kind of card.
-    pub(super) fn new(
-        plan: &Plan,
-        labels: &CardLabels,
-        now: Option<&CardContent>,
-        is_common: bool,
-        kind: CardKind,
-        cards: usize,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, labels: &CardLabels, is_common: bool, kind: CardKind) -> Self {
         let common_view = common_view(plan, kind);
         let personal_view = match (is_common, plan.common_defaults.contains_key(&kind)) {
             (true, _) => None,
@@ -254,37 +316,19 @@ impl Afterwards {
             (false, false) => Some(VisibleCard::BuiltIn),
         };
         let content = content(plan, labels, personal_view.unwrap_or(common_view), kind);
-        let missing_in = |fields: &CardContent, other: &CardContent| {
-            let there: BTreeSet<&str> = other.fields().map(|field| field.code.as_str()).collect();
-            let mut seen = BTreeSet::new();
-            let is_missing = |field: &&FieldView| {
-                !there.contains(field.code.as_str()) && seen.insert(field.code.clone())
-            };
-            fields.fields().filter(is_missing).cloned().collect()
-        };
-        let (vanishing, appearing, hidden) = match (now, &content) {
-            (Some(now), Some(then)) => {
-                (missing_in(now, then), missing_in(then, now), hidden_in(now, then))
-            }
-            (None, _) | (_, None) => (Vec::new(), Vec::new(), Vec::new()),
-        };
-        let common_card = plan
-            .common_card(kind)
-            .map(|layout| CardContent::from_layout(layout, labels.of(kind.entity_type())));
-        let is_common_card = !is_common && common_card.is_some() && common_card.as_ref() == now;
         Self {
             kind,
             is_common,
-            cards,
             personal_view,
             common_view,
             content,
-            vanishing,
-            appearing,
-            hidden,
-            is_common_card,
             is_common_reset: resets_common_card(plan, kind),
         }
+    }
+
+    /// Returns `true` if this is seen after the reset of a card.
+    fn is_seen_after(&self, key: CardKey) -> bool {
+        (self.kind, self.is_common) == (key.kind, key.user().is_none())
     }
 
     /// Returns the card of the view that the reset changes.
@@ -296,16 +340,6 @@ impl Afterwards {
     pub(super) fn kind(&self, names: &KindNames, escape: impl Fn(&str) -> String) -> Text {
         let kind = names.words(self.kind, escape);
         if self.is_common { tr!("common card of {kind}", kind) } else { kind }
-    }
-
-    /// Returns the fields that vanish, appear and hide when empty, each list with its word.
-    pub(super) fn changes(&self) -> impl Iterator<Item = (Text, &[FieldView])> {
-        let lists = [
-            (tr!("vanishes"), &*self.vanishing),
-            (tr!("appears"), &*self.appearing),
-            (tr!("no longer shown when empty"), &*self.hidden),
-        ];
-        lists.into_iter().filter(|(_, fields)| !fields.is_empty())
     }
 
     /// Returns what people see afterwards, in words.
@@ -358,12 +392,18 @@ fn common_view(plan: &Plan, kind: CardKind) -> VisibleCard {
     }
 }
 
-/// Returns `true` if a plan resets the common card of a type of lead.
+/// Returns `true` if a plan resets the common card of a kind.
 fn resets_common_card(plan: &Plan, kind: CardKind) -> bool {
     let key = CardKey::common(kind);
     let planned = plan.targets.binary_search_by_key(&key, |target| target.key).ok();
     let planned = planned.and_then(|index| plan.targets.get(index));
     matches!(planned, Some(PlannedTarget { decision: Decision::Reset(_), .. }))
+}
+
+/// Returns the fields of one card that another one lacks, each once.
+fn missing_in(fields: &CardContent, other: &CardContent) -> Vec<FieldView> {
+    let mut seen: BTreeSet<&str> = other.fields().map(|field| &*field.code).collect();
+    fields.fields().filter(|field| seen.insert(&field.code)).cloned().collect()
 }
 
 /// Returns the fields of one card that are shown without a value there, and not in another one.

@@ -3,9 +3,8 @@
 use crate::model::{Layout, SourceLocation};
 use crate::plan::OnceState;
 use crate::records::plan_file::{LayoutSummary, PlannedRestore};
-use crate::report::card_view::FieldView;
 use crate::report::report_model::{About, Column, ReportModel, Row};
-use crate::report::review::{Afterwards, departments_of};
+use crate::report::review::departments_of;
 use crate::report::subject::Subject;
 
 /// Columns of a plan, and of a plan file.
@@ -34,8 +33,12 @@ pub(super) const PLAN: &[Column] = &[
     ("layout", |_, row| {
         row.layout.map_or_else(String::new, |layout| shown(layout.digest().short()))
     }),
-    ("vanishing", |model, row| fields(model, row, |after| &after.vanishing)),
-    ("appearing", |model, row| fields(model, row, |after| &after.appearing)),
+    ("vanishing", |model, row| {
+        changed_fields(model, row).map_or("", |[names, _]| names).to_owned()
+    }),
+    ("appearing", |model, row| {
+        changed_fields(model, row).map_or("", |[_, names]| names).to_owned()
+    }),
 ];
 
 /// Columns of a drift. The fingerprint of the whole stands in every row.
@@ -108,15 +111,10 @@ const LINE: Column = ("line", |_, row| number(row, |place| place.line));
 const SELECTOR: Column =
     ("selector", |_, row| row.origin.map_or_else(String::new, |origin| shown(&origin.selector)));
 
-/// Returns labels and codes of the fields that a reset changes.
-fn fields(
-    model: &ReportModel<'_>,
-    row: &Row<'_>,
-    list: fn(&Afterwards) -> &Vec<FieldView>,
-) -> String {
-    let after = row.key.and_then(|key| model.review.as_ref()?.group_of(key)?.after(key));
-    let names = after.into_iter().flat_map(|after| list(after).iter().map(FieldView::name));
-    names.collect::<Vec<_>>().join("; ")
+/// Returns the fields that vanish with a reset, and those that appear.
+fn changed_fields<'a>(model: &'a ReportModel<'_>, row: &Row<'_>) -> Option<&'a [String; 2]> {
+    let key = row.key?;
+    model.review.as_ref()?.group_of(key)?.changed_fields(key)
 }
 
 fn word(_: &ReportModel<'_>, row: &Row<'_>) -> String {

@@ -349,7 +349,7 @@ impl<'a> Builder<'a> {
         if let Some(index) = self.afters.get(&kind) {
             return Some(*index);
         }
-        let after = Afterwards::new(plan, self.labels, None, is_common, of, 0);
+        let after = Afterwards::new(plan, self.labels, is_common, of);
         let own = after.personal_view.map(|card| self.seen(card, plan, of));
         let common = self.seen(after.common_view, plan, of);
         let common_now = self.common_now(plan, of);

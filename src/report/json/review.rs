@@ -106,7 +106,7 @@ pub(super) fn groups(
     let mut layouts = BTreeMap::new();
     for group in &review.groups {
         if let Some(layout) = group.layout {
-            layouts.insert(layout.digest().to_string(), LayoutJson::new(&group.now));
+            layouts.insert(layout.digest().to_string(), LayoutJson::new(&group.now()));
         }
         for after in &group.afterwards {
             if let (Some(key), Some(content)) = (key_of(after, plan), &after.content) {
@@ -138,24 +138,25 @@ impl GroupJson {
             afterwards: group
                 .afterwards
                 .iter()
-                .map(|after| AfterwardsJson::new(after, key_of(after, plan)))
+                .map(|after| AfterwardsJson::new(group, after, key_of(after, plan)))
                 .collect(),
         }
     }
 }
 
 impl AfterwardsJson {
-    fn new(after: &Afterwards, layout: Option<String>) -> Self {
+    fn new(group: &CardGroup<'_>, after: &Afterwards, layout: Option<String>) -> Self {
+        let comparison = group.compare(after);
         let codes = |fields: &[FieldView]| fields.iter().map(|field| field.code.clone()).collect();
         Self {
             scope: if after.is_common { "common" } else { "personal" },
             kind: after.kind.to_string(),
-            cards: after.cards,
+            cards: group.cards(after),
             personal_view: after.personal_view.map(VisibleCard::as_str),
             common_view: after.common_view.as_str(),
             layout,
-            vanishing: codes(&after.vanishing),
-            appearing: codes(&after.appearing),
+            vanishing: codes(&comparison.vanishing),
+            appearing: codes(&comparison.appearing),
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::i18n::Text;
 use crate::model::{CardKey, UserId};
 use crate::plan::Plan;
 use crate::report::card_view::FieldView;
-use crate::report::review::{Afterwards, CardGroup, Review, departments_of, kind_lines};
+use crate::report::review::{
+    Afterwards, CardGroup, Comparison, Review, departments_of, kind_lines,
+};
 
 /// Number of people of a group that are named.
 const MAX_PEOPLE: usize = 6;
@@ -29,7 +31,7 @@ pub(super) fn write(text: &mut String, review: &Review<'_>, plan: &Plan, detail:
         }
         let People { names, departments, cards } = People::new(group, plan);
         let mut now = group.title(short).to_string();
-        if group.afterwards.iter().any(|after| after.is_common_card) {
+        if group.afterwards.iter().any(|after| group.is_common_card(after)) {
             let _ = write!(now, "; **{}**", tr!("the layout is the one of the common card"));
         }
         let afterwards: Vec<String> =
@@ -100,27 +102,27 @@ impl People {
 fn afterwards(plan: &Plan, group: &CardGroup<'_>, after: &Afterwards) -> String {
     let mut text = String::new();
     if group.afterwards.len() > 1 {
-        let _ = write!(text, "{} ({}): ", after.kind(&plan.kinds, short), after.cards);
+        let _ = write!(text, "{} ({}): ", after.kind(&plan.kinds, short), group.cards(after));
     }
     let _ = write!(text, "{}", after.card());
     if after.content.is_some() && group.layout.is_some() {
-        let _ = write!(text, "; {}", changes(after));
+        let _ = write!(text, "; {}", changes(&group.compare(after)));
     }
     text
 }
 
 /// Returns the number of fields that vanish and appear; those that vanish are named.
-fn changes(after: &Afterwards) -> Text {
+fn changes(change: &Comparison<'_>) -> Text {
     let mut vanish =
-        tr!("{n} field vanishes" | "{n} fields vanish" % after.vanishing.len()).to_string();
-    if !after.vanishing.is_empty() {
+        tr!("{n} field vanishes" | "{n} fields vanish" % change.vanishing.len()).to_string();
+    if !change.vanishing.is_empty() {
         let label = |field: &FieldView| short(field.label.as_deref().unwrap_or(&field.code));
-        let names: Vec<String> = after.vanishing.iter().take(MAX_VANISHING).map(label).collect();
-        let more = if after.vanishing.len() > MAX_VANISHING { ", …" } else { "" };
+        let names: Vec<String> = change.vanishing.iter().take(MAX_VANISHING).map(label).collect();
+        let more = if change.vanishing.len() > MAX_VANISHING { ", …" } else { "" };
         let _ = write!(vanish, " ({}{more})", names.join(", "));
     }
-    let appear = tr!("{n} appears" | "{n} appear" % after.appearing.len());
-    match after.hidden.len() {
+    let appear = tr!("{n} appears" | "{n} appear" % change.appearing.len());
+    match change.hidden.len() {
         0 => tr!("{vanish}, {appear}", vanish, appear),
         hidden => tr!(
             "{vanish}, {appear}, {n} no longer shown when empty"
@@ -151,7 +153,8 @@ fn before_and_after(text: &mut String, plan: &Plan, group: &CardGroup<'_>) {
         if shown.replace(&after.content) == Some(&after.content) {
             continue;
         }
-        for (word, fields) in after.changes() {
+        let comparison = group.compare(after);
+        for (word, fields) in comparison.changes() {
             let names = fields.iter().take(MAX_FIELDS).map(field).collect::<Vec<_>>().join(", ");
             let more = match fields.len().checked_sub(MAX_FIELDS) {
                 Some(left @ 1..) => format!(" {}", tr!("and {left} more", left)),
@@ -159,7 +162,7 @@ fn before_and_after(text: &mut String, plan: &Plan, group: &CardGroup<'_>) {
             };
             let _ = writeln!(text, "- {word}: {names}{more}");
         }
-        diff_block(text, &group.before_and_after(after));
+        diff_block(text, &comparison.lines());
     }
     text.push_str("\n</details>\n");
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
+use std::rc::Rc;
 
 use anstyle::Style;
 
@@ -166,7 +167,7 @@ fn before_and_after(
     out: &mut String,
     plan: &Plan,
     group: &CardGroup<'_>,
-    afterwards: &[Afterwards],
+    afterwards: &[Rc<Afterwards>],
 ) -> fmt::Result {
     let mut shown = None;
     for after in afterwards {
@@ -179,11 +180,12 @@ fn before_and_after(
         if shown.replace(&after.content) == Some(&after.content) {
             continue;
         }
-        for (word, fields) in after.changes() {
+        let comparison = group.compare(after);
+        for (word, fields) in comparison.changes() {
             let names: Vec<String> = fields.iter().map(FieldView::name).collect();
             wrapped(out, &word, &names)?;
         }
-        for line in group.before_and_after(after) {
+        for line in comparison.lines() {
             let style = match line.change {
                 LineChange::Removed => REMOVED,
                 LineChange::Added => ADDED,
