@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
 use crate::model::*;
-use crate::plan::Drift;
+use crate::plan::{Drift, Plan};
 
 /// All special character sequences at once, in one text.
 const TRAP: &str = "::error::x ##[error]y @everyone #1 <img src=x onerror=alert(1)> [z](javascript:z) `c` | \u{1b}[31m\u{9b}2J \u{202e}rtl --> ]]> &amp; {0} % \"q\" =1+1";
@@ -205,6 +205,21 @@ fn xml_json_and_tables_can_be_read_back() {
     }
 }
 
+/// Renders a plan of one manifest without labels.
+fn render_plan(plan: &Plan, format: OutputFormat, options: &RenderOptions) -> String {
+    let report = PlanReport {
+        plan,
+        caller: &identity(),
+        manifests: vec![("sales", "New lead form")],
+        commits: &BTreeMap::new(),
+        cost: Cost { requests: 313, seconds: 156.0, operating_share: 0.1 },
+        warnings: &[],
+        drift: None,
+        labels: &CardLabels::default(),
+    };
+    Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) }.render(format, options)
+}
+
 /// Reads a table, whose lines end as RFC 4180 says.
 fn csv_rows(text: &str) -> Vec<Vec<String>> {
     assert!(text.ends_with("\"\r\n") && !text.replace("\r\n", "").contains(['\r', '\n']));
@@ -217,19 +232,7 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
 fn plan_of_three_thousand_resets_with_four_layouts_is_four_groups_in_every_format() {
     let plan = planned_of(3_333, "Anna", &["One", "Two", "Three", "Four"], "New lead form");
     assert_eq!(plan.resets().count(), 3_000);
-    let (commits, labels) = (BTreeMap::new(), CardLabels::default());
-    let report = PlanReport {
-        plan: &plan,
-        caller: &identity(),
-        manifests: vec![("sales", "New lead form")],
-        commits: &commits,
-        cost: Cost { requests: 200, seconds: 90.0, operating_share: 0.1 },
-        warnings: &[],
-        drift: None,
-        labels: &labels,
-    };
-    let report = Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) };
-    let shown = |format| report.render(format, &RenderOptions::default());
+    let shown = |format| render_plan(&plan, format, &RenderOptions::default());
     let text = anstream::adapter::strip_str(&shown(OutputFormat::Text)).to_string();
     let groups: Vec<&str> = text.lines().filter(|line| line.starts_with("reset")).collect();
     assert_eq!(groups.len(), 4, "{groups:?}");
@@ -253,19 +256,7 @@ fn plan_of_three_thousand_resets_with_four_layouts_is_four_groups_in_every_forma
 fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
     let plan = planned(5_555, "Anna Каренина-Облонская", "Start here", "New lead form");
     assert_eq!(plan.resets().count(), 5_000);
-    let (commits, labels) = (BTreeMap::new(), CardLabels::default());
-    let report = PlanReport {
-        plan: &plan,
-        caller: &identity(),
-        manifests: vec![("sales", "New lead form")],
-        commits: &commits,
-        cost: Cost { requests: 313, seconds: 156.0, operating_share: 0.1 },
-        warnings: &[],
-        drift: None,
-        labels: &labels,
-    };
-    let report = Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) };
-    let text = report.render(OutputFormat::Markdown, &in_detail());
+    let text = render_plan(&plan, OutputFormat::Markdown, &in_detail());
     assert!(text.len() <= MARKDOWN_LIMIT, "{}", text.len());
     assert!(text.len() > MARKDOWN_LIMIT / 2, "much more would have fitted: {}", text.len());
     // First the sum, then the guards that block it, then targets that need attention, then the
@@ -295,7 +286,8 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
     // Less room gives less detail, and never an error; at the end the counts are left.
     let mut before = usize::MAX;
     for limit in [65_536, 30_000, 10_000, 5_000, 3_000, 2_000, 1_000] {
-        let text = report.render(
+        let text = render_plan(
+            &plan,
             OutputFormat::Markdown,
             &RenderOptions { markdown_limit: limit, ..in_detail() },
         );
@@ -306,8 +298,11 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         );
         before = text.len();
     }
-    let counts = report
-        .render(OutputFormat::Markdown, &RenderOptions { markdown_limit: 2_500, ..in_detail() });
+    let counts = render_plan(
+        &plan,
+        OutputFormat::Markdown,
+        &RenderOptions { markdown_limit: 2_500, ..in_detail() },
+    );
     assert!(
         counts.contains("4999 cards") && counts.contains("department 41 and below"),
         "{counts}"

@@ -65,18 +65,7 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, PortalF
 type FinalState = (BTreeMap<CardKey, Layout>, Vec<TargetOutcome>, Ledger);
 
 async fn recover_to_the_end(dead: &Dead) -> FinalState {
-    let (records, caller) = (dead.log.records(), dead.portal.identity());
-    let report = recover(
-        &dead.portal,
-        &mut dead.log.clone(),
-        &dead.log,
-        &records,
-        &caller,
-        Duration::ZERO,
-        &quiet,
-    )
-    .await
-    .unwrap();
+    let report = recover(&dead.portal, &mut dead.log.clone(), &dead.log).await.unwrap();
     assert_eq!(report.totals.planned(), 3);
     assert!(incomplete_targets(&dead.log.records()).is_empty());
     assert!(matches!(dead.log.records().last(), Some(JournalRecord::Closed { .. })));
@@ -109,18 +98,8 @@ async fn recovery_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to
                         let dead = die(cutting, steps, cut, faults).await;
                         let fuse = Fuse::after(recovery_steps);
                         let portal = dead.portal.clone().cut(&fuse, recovery_cut);
-                        let (records, caller) = (dead.log.records(), dead.portal.identity());
                         let mut log = dead.log.clone().cut(&fuse, recovery_cut);
-                        let cut_short = recover(
-                            &portal,
-                            &mut log,
-                            &dead.log,
-                            &records,
-                            &caller,
-                            Duration::ZERO,
-                            &quiet,
-                        )
-                        .await;
+                        let cut_short = recover(&portal, &mut log, &dead.log).await;
                         let told = format!(
                             "{cutting:?} {cut:?} step {steps}, recovery {recovery_cut:?} step {recovery_steps}, {faults:?}"
                         );

@@ -82,10 +82,7 @@ impl Scene {
     }
 
     async fn recover(&self, log: &InMemoryLog) -> RecoveryReport {
-        let (records, caller) = (log.records(), self.portal.identity());
-        recover(&self.portal, &mut log.clone(), log, &records, &caller, Duration::ZERO, &quiet)
-            .await
-            .unwrap()
+        recover(&self.portal, &mut log.clone(), log).await.unwrap()
     }
 }
 

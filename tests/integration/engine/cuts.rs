@@ -34,17 +34,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> boo
     }
 
     let mut log = survivor.clone();
-    let report = recover(
-        &portal,
-        &mut log,
-        &survivor,
-        &survivor.records(),
-        &portal.identity(),
-        Duration::ZERO,
-        &quiet,
-    )
-    .await
-    .unwrap();
+    let report = recover(&portal, &mut log, &survivor).await.unwrap();
     assert_eq!(report.totals.planned(), 4, "at step {steps} {cut:?}");
     assert!(incomplete_targets(&survivor.records()).is_empty());
     for settled in &report.targets {
@@ -126,17 +116,7 @@ async fn run_killed_while_it_puts_a_layout_back_is_recovered_to_the_same_end() {
             let intended =
                 survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
-            recover(
-                &portal,
-                &mut log,
-                &survivor,
-                &survivor.records(),
-                &portal.identity(),
-                Duration::ZERO,
-                &quiet,
-            )
-            .await
-            .unwrap();
+            recover(&portal, &mut log, &survivor).await.unwrap();
             if intended {
                 let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
                 assert_eq!(there.as_ref(), Some(&newer), "at step {steps} {cut:?}");
@@ -178,17 +158,7 @@ async fn restore_that_removes_and_is_killed_while_it_puts_back_is_recovered_to_t
             )
             .await;
             let records = survivor.records();
-            recover(
-                &portal,
-                &mut survivor.clone(),
-                &survivor,
-                &records,
-                &portal.identity(),
-                Duration::ZERO,
-                &quiet,
-            )
-            .await
-            .unwrap();
+            recover(&portal, &mut survivor.clone(), &survivor).await.unwrap();
             if records.iter().any(|one| matches!(one, JournalRecord::SetIntent { .. })) {
                 intended += 1;
                 let there = world.lock().unwrap().rows.get(&simple(2)).cloned();

@@ -166,17 +166,14 @@ fn gone(key: CardKey) -> (CardKey, RestoreDecision) {
 }
 
 /// Recovers a run whose journal is whole.
-async fn recover<L: RunLog, A: Archive>(
+async fn recover(
     portal: &InMemoryPortal,
-    log: &mut L,
-    archive: &A,
-    records: &[JournalRecord],
-    caller: &Identity,
-    settling: Duration,
-    observer: &dyn Observer,
+    log: &mut InMemoryLog,
+    archive: &InMemoryLog,
 ) -> Result<RecoveryReport, RecoveryError> {
-    let whole = MendedJournal { records: records.to_vec(), ..MendedJournal::default() };
-    recard::engine::recover(portal, log, archive, &whole, caller, settling, observer).await
+    let whole = MendedJournal { records: archive.records(), ..MendedJournal::default() };
+    let (caller, settling) = (portal.identity(), Duration::ZERO);
+    recard::engine::recover(portal, log, archive, &whole, &caller, settling, &quiet).await
 }
 
 /// Returns `true` if every target is in the planned state.

@@ -21,17 +21,7 @@ async fn recovery_does_not_believe_a_portal_that_answers_with_the_callers_card()
     let portal = InMemoryPortal::new(&world);
     world.lock().unwrap().legacy = true;
     let log = cut_in_reset(&[simple(1), simple(2)]);
-    let recovered = recover(
-        &portal,
-        &mut log.clone(),
-        &log,
-        &log.records(),
-        &portal.identity(),
-        Duration::ZERO,
-        &quiet,
-    )
-    .await
-    .unwrap();
+    let recovered = recover(&portal, &mut log.clone(), &log).await.unwrap();
     let [own, other] = &recovered.targets[..] else { panic!("{recovered:?}") };
     assert_eq!(own.outcome.as_str(), "not-attempted");
     assert!(
@@ -41,17 +31,7 @@ async fn recovery_does_not_believe_a_portal_that_answers_with_the_callers_card()
     // If the caller's card is gone, there is no evidence about the others.
     world.lock().unwrap().rows.remove(&simple(1));
     let log = cut_in_reset(&[simple(1), simple(2)]);
-    let recovered = recover(
-        &portal,
-        &mut log.clone(),
-        &log,
-        &log.records(),
-        &portal.identity(),
-        Duration::ZERO,
-        &quiet,
-    )
-    .await
-    .unwrap();
+    let recovered = recover(&portal, &mut log.clone(), &log).await.unwrap();
     let [own, other] = &recovered.targets[..] else { panic!("{recovered:?}") };
     assert_eq!(own.outcome, Outcome::ResetUnseen);
     assert!(
@@ -73,17 +53,7 @@ async fn layout_that_is_there_again_is_not_put_back_by_a_recovery_whoever_stored
         purpose: SetPurpose::Compensation,
     }])
     .unwrap();
-    let recovered = recover(
-        &portal,
-        &mut log.clone(),
-        &log,
-        &log.records(),
-        &portal.identity(),
-        Duration::ZERO,
-        &quiet,
-    )
-    .await
-    .unwrap();
+    let recovered = recover(&portal, &mut log.clone(), &log).await.unwrap();
     assert_eq!(
         recovered.targets,
         [TargetOutcome { key: simple(3), outcome: Outcome::Compensated }]
@@ -107,16 +77,7 @@ async fn recovery_as_somebody_else_is_refused_where_it_needs_the_one_who_made_th
         .unwrap();
     for log in [own, put_back] {
         let before = log.records();
-        let refused = recover(
-            &portal,
-            &mut log.clone(),
-            &log,
-            &before,
-            &portal.identity(),
-            Duration::ZERO,
-            &quiet,
-        )
-        .await;
+        let refused = recover(&portal, &mut log.clone(), &log).await;
         assert!(
             matches!(&refused, Err(RecoveryError::OtherCaller { run, now }) if (*run, *now) == (user(1), user(9))),
             "{refused:?}"
@@ -126,17 +87,7 @@ async fn recovery_as_somebody_else_is_refused_where_it_needs_the_one_who_made_th
     }
     // A card that every administrator reads alike needs no particular caller.
     let log = cut_in_reset(&[simple(2), simple(3)]);
-    let recovered = recover(
-        &portal,
-        &mut log.clone(),
-        &log,
-        &log.records(),
-        &portal.identity(),
-        Duration::ZERO,
-        &quiet,
-    )
-    .await
-    .unwrap();
+    let recovered = recover(&portal, &mut log.clone(), &log).await.unwrap();
     let words: Vec<_> = recovered.targets.iter().map(|settled| settled.outcome.as_str()).collect();
     assert_eq!(words, ["not-attempted", "reset-unseen"]);
 }
