@@ -125,14 +125,17 @@ fn install_commands_of_pipelines_and_documents_name_no_registry_package() {
     }
 }
 
-#[test]
-fn pipelines_fetch_the_whole_history() {
+/// Returns the pipelines that `init` writes for GitHub and for GitLab.
+fn pipelines() -> (Value, Value) {
     let env = TestEnv::new();
     assert_eq!(env.run(&["init", "--ci", "github", "--ci", "gitlab"]).code, 0);
-    let read = |name: &str| -> Value {
-        serde_yaml::from_str(&fs::read_to_string(env.at(name)).unwrap()).unwrap()
-    };
-    let workflow = read(".github/workflows/recard.yml");
+    let read = |name| serde_yaml::from_str(&fs::read_to_string(env.at(name)).unwrap()).unwrap();
+    (read(".github/workflows/recard.yml"), read(".gitlab-ci.yml"))
+}
+
+#[test]
+fn pipelines_fetch_the_whole_history() {
+    let (workflow, pipeline) = pipelines();
     for (name, job) in workflow["jobs"].as_object().unwrap() {
         let steps = job["steps"].as_array().unwrap();
         let mut checkouts = steps
@@ -140,18 +143,13 @@ fn pipelines_fetch_the_whole_history() {
             .filter(|step| step["uses"].as_str().is_some_and(|uses| uses.contains("checkout")));
         assert!(checkouts.all(|step| step["with"]["fetch-depth"] == 0), "{name}");
     }
-    assert_eq!(read(".gitlab-ci.yml")["variables"]["GIT_DEPTH"], "0");
+    assert_eq!(pipeline["variables"]["GIT_DEPTH"], "0");
 }
 
 /// Which jobs may see which secret, and that no apply is cut short: read off the files.
 #[test]
 fn pipeline_jobs_other_than_the_protected_one_have_no_write_permission() {
-    let env = TestEnv::new();
-    assert_eq!(env.run(&["init", "--ci", "github", "--ci", "gitlab"]).code, 0);
-    let read = |name: &str| -> Value {
-        serde_yaml::from_str(&fs::read_to_string(env.at(name)).unwrap()).unwrap()
-    };
-    let workflow = read(".github/workflows/recard.yml");
+    let (workflow, pipeline) = pipelines();
     for (name, job) in workflow["jobs"].as_object().unwrap() {
         let writes = job.to_string().contains("secrets.RECARD_WEBHOOK_URL");
         assert_eq!(writes, name == "apply", "{name}");
@@ -163,7 +161,7 @@ fn pipeline_jobs_other_than_the_protected_one_have_no_write_permission() {
         *concurrency,
         json!({"group": "recard-apply-company.bitrix24.com", "cancel-in-progress": false})
     );
-    let apply = &read(".gitlab-ci.yml")["apply"];
+    let apply = &pipeline["apply"];
     assert_eq!((&apply["environment"], &apply["interruptible"]), (&json!("recard"), &json!(false)));
     assert_eq!(
         (&apply["resource_group"], &apply["rules"][0]["when"]),
