@@ -1,9 +1,12 @@
 //! Runs with one fault.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kind::Kind;
 use crate::process::Place;
+
+/// Number of people on the portal.
+const USERS: u64 = 250;
 
 /// One fault at a time, and how much longer the run takes with it than without.
 pub(super) async fn faults() {
@@ -13,17 +16,16 @@ pub(super) async fn faults() {
     );
     println!("|---|---|---|---|---|");
     let kind = Kind::standard(1.0, 1);
-    let users = 250;
     let mut quiet: Vec<f64> = Vec::new();
     for _ in 0..3 {
-        quiet.push(faulty(kind, users, None).await.wall);
+        quiet.push(faulty(kind, None).await.wall);
     }
     quiet.sort_by(f64::total_cmp);
     let usual = quiet[1];
     println!("| none | | {:.1} to {:.1} | 0 | nothing |", quiet[0] - usual, quiet[2] - usual);
     let plan_requests = {
-        let portal = kind.portal(users).await;
-        let place = Place::new(&portal, users);
+        let portal = kind.portal(USERS).await;
+        let place = Place::new(&portal, USERS);
         place.measure(&portal.webhook, &["plan", "-f", "bench.yaml", "--rate", &kind.rate()]).await;
         portal.counter("requests").await
     };
@@ -65,11 +67,23 @@ pub(super) async fn faults() {
                 rule["ms"] = json!(seconds * 1000);
                 title = format!("{effect}, {seconds} s");
             }
-            let Ran { wall, code, struck, left } = faulty(kind, users, Some(rule)).await;
-            assert_eq!(struck, 1, "{effect} at {at} did not strike");
-            println!("| {title} | {at} | {:.1} | {code} | {left} |", wall - usual);
+            row(kind, &title, at, usual, (rule, 1)).await;
         }
     }
+    for times in [5, 12] {
+        for (at, request) in [("the reads", 5), ("the resets", plan_requests + 2)] {
+            let rule =
+                json!({"method": "batch", "from": request, "times": times, "do": "rate-limit"});
+            row(kind, &format!("rate-limit, {times} in a row"), at, usual, (rule, times)).await;
+        }
+    }
+}
+
+/// Prints the row of a rule that strikes so many times; `usual` is the time of a quiet run.
+async fn row(kind: Kind, title: &str, at: &str, usual: f64, (rule, times): (Value, u64)) {
+    let Ran { wall, code, struck, left } = faulty(kind, Some(rule)).await;
+    assert_eq!(struck, times, "{title} at {at} did not strike");
+    println!("| {title} | {at} | {:.1} | {code} | {left} |", wall - usual);
 }
 
 /// Result of a run with a fault.
@@ -83,9 +97,9 @@ struct Ran {
 }
 
 /// An apply under a fault, and a further one without.
-async fn faulty(kind: Kind, users: u64, rule: Option<serde_json::Value>) -> Ran {
-    let portal = kind.portal(users).await;
-    let place = Place::new(&portal, users);
+async fn faulty(kind: Kind, rule: Option<Value>) -> Ran {
+    let portal = kind.portal(USERS).await;
+    let place = Place::new(&portal, USERS);
     let rate = kind.rate();
     let state = portal.get("state").await;
     if let Some(rule) = &rule {

@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo bench --bench program              # a quick table, some two minutes
 //! cargo bench --bench program -- all       # the whole table, some fifty minutes
-//! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory
+//! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory, restore
 //! cargo bench --bench program -- 10000 enterprise    # of one size, the lines of one limit: standard or enterprise
 //! ```
 //!
@@ -39,8 +39,8 @@ use process::{Cards, Place, Portal, Taken, say};
 /// Number of connections that recard keeps busy.
 const CONNECTIONS: u64 = 8;
 
-/// Targets of resets that fit into a request: three commands each.
-const RESETS: u64 = 16;
+/// Cards that are reset or stored in a request: three commands each.
+const WRITES: u64 = 16;
 
 #[tokio::main]
 async fn main() {
@@ -66,6 +66,9 @@ async fn main() {
         let all = |users: u64| kinds.iter().map(move |kind| (users, *kind));
         sizes(&sizes_wanted.into_iter().flat_map(all).collect::<Vec<_>>()).await;
     }
+    if wanted("restore") {
+        restore().await;
+    }
     if wanted("foreign") {
         foreign().await;
     }
@@ -85,6 +88,9 @@ async fn main() {
 
 /// Numbers of people on the portals.
 const SIZES: [u64; 4] = [250, 1_000, 2_500, 10_000];
+
+/// Number of people of whom 2,500 cards are reset.
+const RESTORE_USERS: u64 = 4_167;
 
 /// The portals of the whole table: both limits, and quick and slow commands. They do not limit
 /// operating time, of which commands of less than 0.1 s cost nothing (behavior notes, section 10).
@@ -114,9 +120,9 @@ fn reads(users: u64) -> Phase {
     Phase { calls: 2 * users + users.div_ceil(50) + 1, most: 50 }
 }
 
-/// Resets of some cards.
-fn resets(removed: u64) -> Phase {
-    Phase { calls: 3 * removed, most: 3 * RESETS }
+/// Resets of cards, or stores.
+fn writes(cards: u64) -> Phase {
+    Phase { calls: 3 * cards, most: 3 * WRITES }
 }
 
 /// The cards that must be read again ahead of their resets, because these leave more than five
@@ -181,7 +187,7 @@ async fn sizes(kinds: &[(u64, Kind)]) {
             let mut phases = vec![reads(*users)];
             if apply {
                 let alone = kind.bound(&phases, kind.burst, request).seconds;
-                phases.push(resets(removed));
+                phases.push(writes(removed));
                 let all = kind.bound(&phases, kind.burst, request).seconds;
                 phases[0].calls += stale(removed, alone, all);
             }
@@ -198,6 +204,37 @@ async fn sizes(kinds: &[(u64, Kind)]) {
             }
             .print();
         }
+    }
+}
+
+/// Measures the restore of 2,500 cards by a new process, after the counter has leaked away. A write
+/// is a batch of `get`, `set` and `get`; the plan of the restore reads each card once.
+async fn restore() {
+    Row::head("restore of 2,500 cards, alone on a quiet portal");
+    for kind in KINDS {
+        let portal = kind.portal(RESTORE_USERS).await;
+        let request = request_time(&portal).await;
+        let place = Place::new(&portal, RESTORE_USERS);
+        let rate = kind.rate();
+        let limits = ["--rate", &rate, "--operating-share", "1", "--auto-approve"];
+        let apply = [&["apply", "-f", "bench.yaml"][..], &limits].concat();
+        let taken = place.measure(&portal.webhook, &apply).await;
+        assert_eq!(taken.code, 0, "{}", place.said());
+        let cards = portal.counter("rows_removed").await;
+        portal.forget().await;
+        tokio::time::sleep(Duration::from_secs_f64(kind.burst / kind.per_second + 10.0)).await;
+        let restore = [&["restore", "last", "--all"][..], &limits].concat();
+        let taken = place.measure(&portal.webhook, &restore).await;
+        assert_eq!(taken.code, 0, "{}", place.said());
+        let phases = [Phase { calls: cards, most: 50 }, writes(cards)];
+        Row {
+            title: format!("{cards} cards, {}, {} ms", kind.name, kind.command.as_millis()),
+            taken,
+            bound: kind.bound(&phases, kind.burst, request),
+            requests: portal.counter("requests").await,
+            refused: portal.counter("refused_by_rate").await,
+        }
+        .print();
     }
 }
 
@@ -236,7 +273,7 @@ async fn foreign() {
     Row {
         title: kind.title(users),
         taken,
-        bound: slower.bound(&[reads(users), resets(removed)], kind.burst, request),
+        bound: slower.bound(&[reads(users), writes(removed)], kind.burst, request),
         requests: portal.counter("requests").await - (foreign >> 32),
         refused: portal.counter("refused_by_rate").await - (foreign & 0xffff_ffff),
     }
@@ -274,7 +311,7 @@ async fn full() {
             .await;
         assert_eq!(taken.code, 0, "{}", place.said());
         let removed = portal.counter("rows_removed").await;
-        let phases = [reads(users), resets(removed)];
+        let phases = [reads(users), writes(removed)];
         let title = if kept { "with the level that was kept" } else { "without it" };
         Row {
             title: format!("{}, {title}", kind.title(users)),
