@@ -11,7 +11,7 @@ use super::planned::Planned;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{RecoveryError, RestoreError};
 use crate::i18n::Text;
-use crate::model::{CardKey, DepartmentId, PortalId, RunId, UserId};
+use crate::model::{CardKey, CardKind, DepartmentId, KindNames, PortalId, RunId, UserId};
 use crate::ports::{PortalError, StoreError};
 use crate::records::FormatError;
 use crate::store::ConsumePlanError;
@@ -160,6 +160,14 @@ pub enum Error {
     /// The portal has no department with this id.
     #[error("the portal has no department {0}")]
     UnknownDepartment(DepartmentId),
+    /// The portal does not list a kind of card.
+    #[error("the portal does not list the kind of card {kind}")]
+    UnlistedKind {
+        /// The kind.
+        kind: CardKind,
+        /// The names of the kinds that it lists of this type.
+        listed: KindNames,
+    },
     /// No person of a department is in the run that is to be restored.
     #[error("no person of the department {department} is in the run {run}")]
     NotInDepartment {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::inventory::listed_kinds;
 use super::narrowing::PersonSelector;
 use super::observer::Observer;
 use super::plan::read_cards;
 use super::{Error, Phase, Session};
-use crate::engine;
-use crate::model::{CardKey, CardKind, CardLabels, Person, Snapshot, UserId};
+use crate::engine::{self, KindSelection};
+use crate::model::{CardKey, CardLabels, Person, Snapshot, UserId};
 use crate::ports::{PeopleQuery, ReadPortal as _};
 
 /// Cards of one person.
@@ -25,20 +26,21 @@ pub struct PersonCards {
 ///
 /// # Errors
 ///
-/// If the portal cannot be read, or has no such person or several.
+/// If the portal cannot be read, has no such person or several, or does not list a kind.
 pub async fn person_cards(
     session: &Session,
     selector: &PersonSelector,
-    kinds: &[CardKind],
+    selection: &KindSelection,
     observer: &impl Observer,
 ) -> Result<PersonCards, Error> {
     let person = find_person(session, selector).await?;
-    let mut keys: Vec<CardKey> =
-        kinds.iter().map(|kind| CardKey::personal(person.id, *kind)).collect();
-    keys.sort();
-    keys.dedup();
+    let listed = listed_kinds(session, selection).await?;
+    let keys: Vec<CardKey> =
+        listed.kinds.iter().map(|kind| CardKey::personal(person.id, *kind)).collect();
     let snapshot = read_cards(session, &keys, observer).await?;
-    Ok(PersonCards { person, snapshot, labels: session.labels.clone() })
+    let mut labels = session.labels.clone();
+    labels.update(listed.labels);
+    Ok(PersonCards { person, snapshot, labels })
 }
 
 /// Finds a person. The answer is compared with the query: a portal ignores a filter that it does

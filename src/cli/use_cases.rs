@@ -236,6 +236,19 @@ impl From<Error> for CliError {
                 Self::general(tr!("the portal has no active department {unknown}", unknown = department))
                     .hint(tr!("`recard inventory` lists the departments with people"))
             }
+            Error::UnlistedKind { kind, listed } => {
+                let known: Vec<String> = listed
+                    .pipelines
+                    .iter()
+                    .map(|(kind, name)| format!("{kind} ({})", visible(name)))
+                    .collect();
+                let failure =
+                    Self::general(tr!("the portal lists no kind of card {kind}", kind));
+                match known.as_slice() {
+                    [] => failure.hint(tr!("it lists no pipeline of this type")),
+                    known => failure.hint(tr!("it lists {known}", known = known.join(", "))),
+                }
+            }
             Error::NotInDepartment { run, department, cards: _ } => Self::general(tr!(
                 "the run {run} has no card of the department {department}",
                 run,

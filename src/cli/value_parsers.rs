@@ -30,6 +30,11 @@ pub(super) fn card_kind(text: &str) -> Result<CardKind, String> {
     text.parse().map_err(|problem: ParseCardKindError| problem.to_string())
 }
 
+/// Parses a kind of card; `None` for `all`.
+pub(super) fn card_kinds(text: &str) -> Result<Option<CardKind>, String> {
+    if text == "all" { Ok(None) } else { card_kind(text).map(Some) }
+}
+
 /// Parses a department: an id, or a name.
 pub(super) fn department_name(text: &str) -> Result<DepartmentName, String> {
     match text.trim() {

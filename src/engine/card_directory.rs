@@ -62,7 +62,10 @@ impl CardDirectory {
     }
 
     /// Returns the kinds of cards of a selector, or the problem with it.
-    pub(super) fn kinds(&self, card: &Located<CardSelector>) -> Result<Vec<CardKind>, Diagnostic> {
+    pub(super) fn kinds(
+        &self,
+        card: &Located<CardSelector>,
+    ) -> Result<Vec<CardKind>, Box<Diagnostic>> {
         let place = &card.place;
         let main_or = |id: u32, of: fn(Option<NonZeroU32>) -> CardKind| of(NonZeroU32::new(id));
         match &card.value {
@@ -105,7 +108,7 @@ impl CardDirectory {
         name: &PipelineName,
         place: &SourceLocation,
         kind: impl Fn(NonZeroU32) -> CardKind,
-    ) -> Result<Vec<CardKind>, Diagnostic> {
+    ) -> Result<Vec<CardKind>, Box<Diagnostic>> {
         let no_pipeline = CardKind::NoPipeline(of);
         let entity_type = no_pipeline.entity_type();
         let listed = self.listed(entity_type, place)?;
@@ -123,7 +126,7 @@ impl CardDirectory {
         of: EntityType,
         name: &PipelineName,
         place: &SourceLocation,
-    ) -> Result<Vec<u32>, Diagnostic> {
+    ) -> Result<Vec<u32>, Box<Diagnostic>> {
         let listed = self.listed(of, place)?;
         let found: Vec<u32> = listed
             .iter()
@@ -151,8 +154,9 @@ impl CardDirectory {
                         known
                     ),
                 };
-                Err(Diagnostic::error(DiagnosticCode::UnknownPipeline, place.clone(), text)
-                    .help(help))
+                let problem =
+                    Diagnostic::error(DiagnosticCode::UnknownPipeline, place.clone(), text);
+                Err(Box::new(problem.help(help)))
             }
             (_, [first, ..]) => {
                 let ids = list(found.iter().map(ToString::to_string));
@@ -163,13 +167,18 @@ impl CardDirectory {
                     ids
                 );
                 let help = tr!("select the pipeline by id, such as {first}", first);
-                Err(Diagnostic::error(DiagnosticCode::AmbiguousPipeline, place.clone(), text)
-                    .help(help))
+                let problem =
+                    Diagnostic::error(DiagnosticCode::AmbiguousPipeline, place.clone(), text);
+                Err(Box::new(problem.help(help)))
             }
         }
     }
 
-    fn listed(&self, of: EntityType, place: &SourceLocation) -> Result<&[Pipeline], Diagnostic> {
+    fn listed(
+        &self,
+        of: EntityType,
+        place: &SourceLocation,
+    ) -> Result<&[Pipeline], Box<Diagnostic>> {
         match self.catalog.types.get(&of).map(|one| &one.pipelines) {
             Some(Ok(listed)) => Ok(listed),
             Some(Err(refusal)) => {
@@ -180,8 +189,9 @@ impl CardDirectory {
                 );
                 let help =
                     tr!("check the number of the type, and the rights of the webhook's owner");
-                Err(Diagnostic::error(DiagnosticCode::UnknownPipeline, place.clone(), text)
-                    .help(help))
+                let problem =
+                    Diagnostic::error(DiagnosticCode::UnknownPipeline, place.clone(), text);
+                Err(Box::new(problem.help(help)))
             }
             None => Ok(&[]),
         }
@@ -192,14 +202,14 @@ impl CardDirectory {
         &self,
         name: &ProcessName,
         place: &SourceLocation,
-    ) -> Result<SmartProcessType, Diagnostic> {
+    ) -> Result<SmartProcessType, Box<Diagnostic>> {
         let title = match name {
             ProcessName::Id(process) => return Ok(*process),
             ProcessName::Title(title) => title,
         };
         let by_number = tr!("select the smart process by number, such as `type: 177`");
         let problem = |code, text: Text, help: Text| {
-            Err(Diagnostic::error(code, place.clone(), text).help(help))
+            Err(Box::new(Diagnostic::error(code, place.clone(), text).help(help)))
         };
         let listed = match &self.catalog.processes {
             Some(Ok(listed)) => listed.as_slice(),
@@ -255,26 +265,26 @@ impl CardDirectory {
         };
         all.filter_map(warning).collect()
     }
+}
 
-    /// Returns the names of the pipelines and smart processes.
-    pub(super) fn names(&self) -> KindNames {
-        let mut names = KindNames::default();
-        for (of, one) in &self.catalog.types {
-            for pipeline in one.pipelines.iter().flatten() {
-                let kind = match (of, NonZeroU32::new(pipeline.id)) {
-                    (EntityType::Deal, _) => CardKind::Deal(pipeline.id),
-                    (EntityType::Contact, Some(id)) => CardKind::Contact(Some(id)),
-                    (EntityType::Company, Some(id)) => CardKind::Company(Some(id)),
-                    (EntityType::SmartInvoice, Some(id)) => CardKind::SmartInvoice(id),
-                    (EntityType::SmartProcess(of), Some(id)) => CardKind::SmartProcess(*of, id),
-                    _ => continue,
-                };
-                names.pipelines.insert(kind, pipeline.name.clone());
-            }
+/// Returns the names of the pipelines and smart processes of a catalog.
+pub(super) fn kind_names(catalog: &CardCatalog) -> KindNames {
+    let mut names = KindNames::default();
+    for (of, one) in &catalog.types {
+        for pipeline in one.pipelines.iter().flatten() {
+            let kind = match (of, NonZeroU32::new(pipeline.id)) {
+                (EntityType::Deal, _) => CardKind::Deal(pipeline.id),
+                (EntityType::Contact, Some(id)) => CardKind::Contact(Some(id)),
+                (EntityType::Company, Some(id)) => CardKind::Company(Some(id)),
+                (EntityType::SmartInvoice, Some(id)) => CardKind::SmartInvoice(id),
+                (EntityType::SmartProcess(of), Some(id)) => CardKind::SmartProcess(*of, id),
+                _ => continue,
+            };
+            names.pipelines.insert(kind, pipeline.name.clone());
         }
-        names.processes.extend(self.catalog.processes.iter().flatten().flatten().cloned());
-        names
     }
+    names.processes.extend(catalog.processes.iter().flatten().flatten().cloned());
+    names
 }
 
 /// Returns the type that a selector names by itself; `None` for leads, whose cards need no list,
@@ -315,7 +325,7 @@ fn list(words: impl ExactSizeIterator<Item = String>) -> String {
         return tr!("none").into();
     }
     if more > 0 {
-        shown.push(Text::from(tr!("{more} more", more)).into());
+        shown.push(tr!("{more} more", more).into());
     }
     shown.join(", ")
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Observer, observe};
+use super::{ListedKinds, Observer, observe};
 use crate::model::{
-    CardKey, CardState, Department, DepartmentId, Identity, Layout, LeadCustomerType, Observed,
+    CardKey, CardKind, CardState, Department, DepartmentId, Identity, KindNames, Layout, Observed,
     Person, Snapshot, UserId,
 };
 use crate::ports::{PeopleQuery, PortalError, ReadPortal};
@@ -16,7 +16,11 @@ pub struct CardInventory {
     pub people: BTreeMap<UserId, Person>,
     /// The departments.
     pub departments: BTreeMap<DepartmentId, Department>,
-    /// The common cards, and both cards of every person.
+    /// The kinds of cards that were read, sorted.
+    pub kinds: Vec<CardKind>,
+    /// The names of the kinds.
+    pub names: KindNames,
+    /// The common cards and those of every person, of these kinds.
     pub snapshot: Snapshot,
 }
 
@@ -31,7 +35,7 @@ pub enum CardPresence<'a> {
     Unread,
 }
 
-/// Lists all active people and departments, and reads every card.
+/// Lists all active people and departments, and reads every card of some kinds.
 ///
 /// # Errors
 ///
@@ -39,6 +43,7 @@ pub enum CardPresence<'a> {
 pub async fn take_inventory<P: ReadPortal>(
     portal: &P,
     caller: &Identity,
+    ListedKinds { kinds, names, .. }: ListedKinds,
     observer: &dyn Observer,
 ) -> Result<CardInventory, PortalError> {
     let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
@@ -50,12 +55,14 @@ pub async fn take_inventory<P: ReadPortal>(
         .filter(|person| person.active)
         .map(|person| (person.id, person))
         .collect();
-    let personal = |user: UserId| LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
-    let common = LeadCustomerType::ALL.map(CardKey::common);
-    let targets: Vec<CardKey> =
-        common.into_iter().chain(people.keys().copied().flat_map(personal)).collect();
+    let common = kinds.iter().map(|kind| CardKey::common(*kind));
+    let personal = |user: &UserId| {
+        let user = *user;
+        kinds.iter().map(move |kind| CardKey::personal(user, *kind))
+    };
+    let targets: Vec<CardKey> = common.chain(people.keys().flat_map(personal)).collect();
     let snapshot = observe(portal, caller, &targets, observer).await?;
-    Ok(CardInventory { people, departments, snapshot })
+    Ok(CardInventory { people, departments, kinds, names, snapshot })
 }
 
 impl CardInventory {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::card_directory::CardDirectory;
+use super::card_directory::{CardDirectory, kind_names};
 use super::org_directory::Directory;
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::i18n::Text;
@@ -69,8 +69,15 @@ pub async fn resolve_existing<P: ReadPortal>(
     let departments =
         directory.departments.into_iter().map(|(id, department)| (id, department.name)).collect();
     let guards = declaration.guards();
-    let desired =
-        DesiredState { targets, people, departments, guards, shared, gaps, kinds: cards.names() };
+    let desired = DesiredState {
+        targets,
+        people,
+        departments,
+        guards,
+        shared,
+        gaps,
+        kinds: kind_names(&cards.catalog),
+    };
     let employees = directory.employees;
     let labels = cards.catalog.types.into_iter().filter_map(|(of, one)| Some((of, one.labels?)));
     Ok(Resolution { desired, warnings: diagnostics, employees, labels: labels.collect() })
@@ -117,7 +124,7 @@ impl Resolver {
         for card in cards {
             match self.cards.kinds(card) {
                 Ok(found) => kinds.extend(found),
-                Err(problem) => self.diagnostics.push(problem),
+                Err(problem) => self.diagnostics.push(*problem),
             }
         }
         kinds

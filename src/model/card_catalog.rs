@@ -12,8 +12,11 @@ pub struct CardCatalog {
     pub types: BTreeMap<EntityType, TypeCatalog>,
     /// The smart processes with their titles; a text if the portal does not list them to the
     /// caller, `None` if it was not asked.
-    pub processes: Option<Result<Vec<(SmartProcessType, Box<str>)>, String>>,
+    pub processes: Option<Result<Vec<NamedProcess>, String>>,
 }
+
+/// Smart process and its title; foreign text.
+pub type NamedProcess = (SmartProcessType, Box<str>);
 
 /// Pipelines and labels of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]

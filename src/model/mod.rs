@@ -28,7 +28,7 @@ mod text_serde;
 mod trust;
 
 pub use card::{CardKey, CardScope, ParseCardKeyError};
-pub use card_catalog::{CardCatalog, CardLabels, KindNames, Pipeline, TypeCatalog};
+pub use card_catalog::{CardCatalog, CardLabels, KindNames, NamedProcess, Pipeline, TypeCatalog};
 pub use card_kind::{
     CardKind, EntityType, ParseCardKindError, PipelineId, PipelinedType, SmartProcessType,
 };

@@ -10,18 +10,30 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::PortalReader;
-use super::address::{MethodFamily, Operation};
+use super::address::{MethodFamily, Operation, card_command};
 use super::client::PortalClient;
 use super::http_portal::PortalRight as _;
 use super::method_lookup::{MethodAvailability, availability, look_up};
 use super::methods::{DEPARTMENTS, RIGHTS, SERVER_TIME, USERS};
+use crate::model::{CardKey, CardKind, PipelineId, SmartProcessType};
 use crate::ports::PortalError;
 
-/// Returns the methods that recard calls: those for cards in the family for leads.
-fn methods(family: MethodFamily) -> [&'static str; 5] {
-    let [get, reset, set] = [Operation::Get, Operation::Reset, Operation::Set]
-        .map(|operation| family.method(operation));
-    [get, reset, set, USERS, DEPARTMENTS]
+/// Returns the methods that recard calls: those for cards, in both families, and those for people.
+fn methods() -> Vec<&'static str> {
+    let cards = [MethodFamily::Lead, MethodFamily::Item].into_iter().flat_map(|family| {
+        [Operation::Get, Operation::Reset, Operation::Set].map(|operation| family.method(operation))
+    });
+    cards.chain([USERS, DEPARTMENTS]).collect()
+}
+
+/// Card that the portal takes where a smart process is named without a pipeline (`CARDS.md`,
+/// section 5). recard always names one; the finding tells releases apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingPipeline {
+    /// The card of the default pipeline: releases up to June 2025.
+    Default,
+    /// A row that no interface shows: releases from July 2025 on.
+    Nobody,
 }
 
 /// Diagnostics of a portal.
@@ -44,11 +56,52 @@ impl PortalReader {
     pub async fn diagnose(&self) -> Result<PortalDiagnostics, PortalError> {
         diagnose(self.client()).await
     }
+
+    /// Finds out which card the portal takes where a smart process is named without a pipeline, by
+    /// two reads of common cards. `None` if the card of the default pipeline is at its default, so
+    /// that both read the same.
+    ///
+    /// # Errors
+    ///
+    /// If the portal cannot be used at all.
+    pub async fn missing_pipeline(
+        &self,
+        process: SmartProcessType,
+        default: PipelineId,
+    ) -> Result<Option<MissingPipeline>, PortalError> {
+        let client = self.client();
+        let Some(with) = card_command(
+            Operation::Get,
+            CardKey::common(CardKind::SmartProcess(process, default)),
+            MethodFamily::Item,
+        ) else {
+            return Ok(None);
+        };
+        let without = BatchCommand::new(MethodFamily::Item.method(Operation::Get))
+            .with("scope", "C")
+            .with("entityTypeId", &process.to_string());
+        let command = |number: usize| if number == 0 { with.clone() } else { without.clone() };
+        let mut ends = BTreeMap::new();
+        let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
+        client.batches().read_in_fewest(2, &command, &mut take).await?;
+        let mut read = |number: usize| match ends.remove(&number) {
+            Some(ReadResult::Answered(answer)) => Some(answer.json),
+            _ => None,
+        };
+        let (Some(with), Some(without)) = (read(0), read(1)) else { return Ok(None) };
+        Ok(match (with.get(), without.get()) {
+            ("null", _) => None,
+            (_, "null") => Some(MissingPipeline::Nobody),
+            (with, without) if with == without => Some(MissingPipeline::Default),
+            // A stray common card of nobody.
+            _ => Some(MissingPipeline::Nobody),
+        })
+    }
 }
 
 async fn diagnose(client: &PortalClient) -> Result<PortalDiagnostics, PortalError> {
     let small = [BatchCommand::new(RIGHTS), BatchCommand::new(SERVER_TIME)];
-    let methods = methods(client.method_family());
+    let methods = methods();
     let commands: Vec<BatchCommand> =
         small.into_iter().chain(methods.iter().map(|name| look_up(name))).collect();
     let command = |number: usize| {
@@ -56,7 +109,7 @@ async fn diagnose(client: &PortalClient) -> Result<PortalDiagnostics, PortalErro
     };
     let mut ends = BTreeMap::new();
     let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
-    client.batches().read_all(commands.len(), 0, &command, &mut take).await?;
+    client.batches().read_in_fewest(commands.len(), &command, &mut take).await?;
     let mut answer = |number: usize| match ends.remove(&number) {
         Some(ReadResult::Answered(answer)) => Ok(answer.json),
         Some(ReadResult::Refused(refusal)) => Err(refusal.to_string()),

@@ -33,7 +33,7 @@ pub use bitrix24::{
     Network, ParseRateError, Rate, RequestMetrics, RetryBudget,
 };
 pub use connect::ConnectError;
-pub use diagnostics::PortalDiagnostics;
+pub use diagnostics::{MissingPipeline, PortalDiagnostics};
 pub use estimate::{Estimate, PlannedWork};
 pub use http_portal::{HttpPortal, PortalReader, PortalWriter};
 pub use method_lookup::MethodAvailability;

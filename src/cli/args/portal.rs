@@ -8,11 +8,32 @@ use super::output::JsonFlag;
 use crate::app::PersonSelector;
 use crate::cli::output_format::{self, Output};
 use crate::cli::value_parsers;
+use crate::engine::KindSelection;
 use crate::model::{CardKind, DepartmentId};
+
+/// Kinds of cards.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct KindsArg {
+    /// Kind of card, such as deal/0, or `all`; may be repeated; both kinds of leads without it
+    #[arg(long, value_name = "CARD", value_parser = value_parsers::card_kinds)]
+    card: Vec<Option<CardKind>>,
+}
+
+impl KindsArg {
+    /// Returns the selection. `all` includes each other kind.
+    pub(in crate::cli) fn selection(&self) -> KindSelection {
+        match self.card.iter().copied().collect::<Option<Vec<CardKind>>>() {
+            Some(kinds) => KindSelection::Kinds(kinds),
+            None => KindSelection::All,
+        }
+    }
+}
 
 /// Arguments of `inventory`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct InventoryArgs {
+    #[command(flatten)]
+    pub(in crate::cli) card: KindsArg,
     /// text, json or csv
     #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_json_or_csv, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
@@ -41,9 +62,8 @@ pub(in crate::cli) struct CardShowArgs {
     /// Person, by id or e-mail
     #[arg(value_name = "PERSON", value_parser = value_parsers::person)]
     pub(in crate::cli) user: PersonSelector,
-    /// Only this kind of card, such as lead/simple or deal/0; may be repeated
-    #[arg(long, value_name = "CARD", value_parser = value_parsers::card_kind)]
-    pub(in crate::cli) card: Vec<CardKind>,
+    #[command(flatten)]
+    pub(in crate::cli) card: KindsArg,
     /// text or json
     #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
@@ -58,6 +78,8 @@ pub(in crate::cli) struct ExportArgs {
     /// stdout
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) card: KindsArg,
     /// Only people of this department and those below; may be repeated
     #[arg(long, value_name = "ID", value_parser = value_parsers::department)]
     pub(in crate::cli) department: Vec<DepartmentId>,

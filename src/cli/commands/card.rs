@@ -9,7 +9,6 @@ use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, use_case_error};
 use crate::cli::{exit, output};
-use crate::model::CardKind;
 use crate::report::{OutputFormat, PersonCardsReport, pretty};
 
 /// Reads the cards of a person and prints them.
@@ -24,10 +23,7 @@ pub(in crate::cli) async fn run(
         .await?
         .connect(global, ui, interrupt)
         .await?;
-    let kinds = match arguments.card.as_slice() {
-        [] => CardKind::LEADS.to_vec(),
-        named => named.to_vec(),
-    };
+    let kinds = arguments.card.selection();
     let work = async |session: &Session| {
         let observer = CliObserver::new(ui, session);
         let read = app::person_cards(&session.app, &arguments.user, &kinds, &observer).await;

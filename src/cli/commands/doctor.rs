@@ -13,7 +13,7 @@ use crate::cli::output;
 use crate::cli::session::{Connection, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::engine::diagnose_cards;
+use crate::engine::{KindSelection, diagnose_cards, listed_kinds};
 use crate::i18n::Text;
 use crate::model::{Identity, UserId};
 use crate::portal::{MethodAvailability, PortalDiagnostics, Rate};
@@ -110,6 +110,17 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
             failed("cards", CliError::from(problem)),
         ]),
     }
+    match listed_kinds(&reader, &KindSelection::All).await {
+        Ok(listed) => {
+            checks.push(doctor_cards::pipelines(&listed, &caller));
+            if let Some((process, pipeline)) = listed.default_pipelines.first()
+                && let Ok(Some(found)) = reader.missing_pipeline(*process, *pipeline).await
+            {
+                checks.push(doctor_cards::missing_pipeline(found));
+            }
+        }
+        Err(problem) => checks.push(failed("pipelines", CliError::from(problem))),
+    }
 }
 
 fn failed(check: &'static str, failure: CliError) -> Check {
@@ -173,6 +184,14 @@ fn methods(examination: &PortalDiagnostics) -> Option<Check> {
         return None;
     }
     let text = tr!("the portal has no {}", missing.join(", "));
+    let is_of = |family: &str| missing.iter().all(|name| name.starts_with(family));
+    if is_of("crm.lead.") {
+        let help = tr!("the cards of leads go through crm.item.details.configuration.*");
+        return Some(Check::warning("methods", text, help));
+    }
+    if is_of("crm.item.") {
+        return Some(Check::warning("methods", text, tr!("only the cards of leads can be reset")));
+    }
     Some(Check::failure(
         "methods",
         text,

@@ -1,8 +1,9 @@
 //! Checks of `recard doctor` on the reads of cards: release, rights, trust, and types of leads.
 
-use crate::engine::{Access, CardDiagnostics, SelectorFinding};
+use crate::engine::{Access, CardDiagnostics, ListedKinds, SelectorFinding};
 use crate::model::{Identity, ReadTrust, ReleaseSign, TrustEvidence};
-use crate::report::Check;
+use crate::portal::MissingPipeline;
+use crate::report::{Check, CheckStatus};
 
 /// Reports the release, by the caller's own answers or by the evidence of the reads.
 pub(super) fn release(caller: &Identity, trust: Option<ReadTrust>) -> Check {
@@ -61,6 +62,58 @@ pub(super) fn administrator(cards: &CardDiagnostics, caller: &Identity) -> Check
             tr!("try again later"),
         ),
     }
+}
+
+/// Reports the kinds of cards that the portal lists, and those that it hides.
+pub(super) fn pipelines(listed: &ListedKinds, caller: &Identity) -> Check {
+    let kinds: Vec<String> = listed.kinds.iter().map(ToString::to_string).collect();
+    let text = tr!(
+        "{n} kind of card: {kinds}" | "{n} kinds of cards: {kinds}" % kinds.len(),
+        kinds = kinds.join(", ")
+    );
+    let mut help = Vec::new();
+    if !listed.hidden_deals.is_empty() {
+        let ids: Vec<String> = listed.hidden_deals.iter().map(ToString::to_string).collect();
+        help.push(tr!(
+            "pipelines of deals that the webhook's owner may not read: {ids}",
+            ids = ids.join(", ")
+        ));
+    } else if !caller.portal_admin {
+        help.push(tr!(
+            "pipelines that the webhook's owner may not read are missing; an administrator of the portal sees all"
+        ));
+    }
+    if let Some(refusal) = &listed.no_processes {
+        help.push(tr!("the portal does not list its smart processes: {refusal}", refusal));
+    }
+    for of in &listed.without_pipeline {
+        help.push(tr!(
+            "{type}: no pipeline is listed, so that these cards are held",
+            type = of.words()
+        ));
+    }
+    let verdict = match listed.hidden_deals.is_empty() && caller.portal_admin {
+        true => CheckStatus::Ok,
+        false => CheckStatus::Warning,
+    };
+    Check { check: "pipelines", verdict, text, help }
+}
+
+/// Reports what the portal does without a pipeline, which tells releases apart.
+pub(super) fn missing_pipeline(found: MissingPipeline) -> Check {
+    Check::ok(
+        "smart processes",
+        match found {
+            MissingPipeline::Default => {
+                tr!(
+                    "a card without a pipeline is that of the default one: a release up to June 2025"
+                )
+            }
+            MissingPipeline::Nobody => {
+                tr!("a card without a pipeline is nobody's: a release from July 2025 on")
+            }
+        },
+    )
 }
 
 /// Reports the trust in reads. Left out if reads of others are refused and there is no evidence:

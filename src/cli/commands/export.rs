@@ -43,7 +43,9 @@ pub(in crate::cli) async fn run(
         .connect(global, ui, interrupt)
         .await?;
     let mut survey = session
-        .run_and_close(ui, async |session| super::inventory::read_cards(ui, session).await)
+        .run_and_close(ui, async |session| {
+            super::inventory::read_cards(ui, session, &arguments.card.selection()).await
+        })
         .await?;
     if let Some(unknown) = departments.iter().find(|id| !survey.departments.contains_key(id)) {
         return Err(CliError::general(tr!(

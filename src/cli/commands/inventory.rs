@@ -1,5 +1,5 @@
-//! `recard inventory`: the number of people with customized cards by department. Reads only, by
-//! type.
+//! `recard inventory`: the number of people with customized cards, by department or by kind. Reads
+//! only, by type.
 
 use crate::app;
 use crate::cli::args::{GlobalArgs, InventoryArgs};
@@ -10,7 +10,7 @@ use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, use_case_error};
 use crate::cli::{exit, output};
-use crate::engine::CardInventory;
+use crate::engine::{CardInventory, KindSelection};
 use crate::report::{Inventory, OutputFormat, pretty};
 
 /// Counts the cards and prints the counts.
@@ -25,7 +25,11 @@ pub(in crate::cli) async fn run(
         .await?
         .connect(global, ui, interrupt)
         .await?;
-    let survey = session.run_and_close(ui, async |session| read_cards(ui, session).await).await?;
+    let survey = session
+        .run_and_close(ui, async |session| {
+            read_cards(ui, session, &arguments.card.selection()).await
+        })
+        .await?;
     let inventory = Inventory::new(&survey);
     output::write(ui, &arguments.output, |format| match format {
         OutputFormat::Json => pretty(&inventory),
@@ -36,8 +40,12 @@ pub(in crate::cli) async fn run(
 }
 
 /// Reads the cards of all people.
-pub(super) async fn read_cards(ui: &Ui, session: &Session) -> Result<CardInventory, CliError> {
-    let taken = app::inventory(&session.app, &CliObserver::new(ui, session)).await;
+pub(super) async fn read_cards(
+    ui: &Ui,
+    session: &Session,
+    kinds: &KindSelection,
+) -> Result<CardInventory, CliError> {
+    let taken = app::inventory(&session.app, kinds, &CliObserver::new(ui, session)).await;
     taken.map_err(|error| use_case_error(session, error))
 }
 

@@ -39,20 +39,27 @@ exit 0
 --- stdout
 Portal embedded (an emulator)
 
-ok    portal         answers, and accepts the webhook
-ok    rights         crm, user, department
-ok    clock          agrees with the portal's
-ok    limits         rate unlimited
-ok    caller         user 1 Olga Sokolova, one of 37 active
-ok    release        25.700 or newer, by the form of its answers
-ok    administrator  of the portal
-ok    reads          the cards of others are theirs
-ok    lead types     simple and repeat are told apart: the common cards differ
-ok    store          can be written to
-ok    lock           free
-ok    runs           none is unfinished
+ok    portal           answers, and accepts the webhook
+ok    rights           crm, user, department
+ok    clock            agrees with the portal's
+ok    limits           rate unlimited
+ok    caller           user 1 Olga Sokolova, one of 37 active
+ok    release          25.700 or newer, by the form of its answers
+ok    administrator    of the portal
+ok    reads            the cards of others are theirs
+ok    lead types       simple and repeat are told apart: the common cards differ
+ok    pipelines        12 kinds of cards: lead/simple, lead/repeat, deal/0,
+                       deal/3, deal/5, contact, contact/9, company, quote,
+                       smart-invoice/1, smart-process/177/5, smart-process/177/7
+                       -> smart process 1044: no pipeline is listed, so that
+                          these cards are held
+ok    smart processes  a card without a pipeline is nobody's: a release from
+                       July 2025 on
+ok    store            can be written to
+ok    lock             free
+ok    runs             none is unfinished
 
-12 ok, 0 warnings, 0 failures.
+14 ok, 0 warnings, 0 failures.
 --- stderr
 
 "#]]
@@ -217,11 +224,11 @@ fn doctor_on_a_damaged_limiter_file_warns_once_and_repairs_it() {
         "{line}"
     );
     assert!(ended.stdout.contains("nothing needs to be done"), "{ended:?}");
-    assert!(ended.stdout.contains("12 ok, 1 warning, 0 failures."), "{ended:?}");
+    assert!(ended.stdout.contains("14 ok, 1 warning, 0 failures."), "{ended:?}");
     assert!(
         env.run(&["doctor", "--portal", "embedded"])
             .stdout
-            .contains("12 ok, 0 warnings, 0 failures.")
+            .contains("14 ok, 0 warnings, 0 failures.")
     );
 }
 
@@ -359,4 +366,26 @@ fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
         told.contains("was cut before its end") && !told.contains("the next run takes over"),
         "{told}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_lists_pipelines_and_names_those_that_are_hidden() {
+    let env = TestEnv::start().await;
+    let (_, report) = look(&env);
+    let pipelines = &report["pipelines"];
+    assert_eq!(pipelines["verdict"], "ok", "{pipelines}");
+    assert!(pipelines["text"].as_str().unwrap().contains("deal/5"), "{pipelines}");
+    assert!(pipelines["help"][0].as_str().unwrap().contains("smart process 1044"), "{pipelines}");
+    let processes = &report["smart processes"]["text"];
+    assert!(processes.as_str().unwrap().contains("from July 2025"), "{processes}");
+    // A person in sales, who may not read pipeline 5 of deals.
+    let webhook = env.emulator().webhook_url(8).unwrap();
+    let mut command = env.command(&["doctor", "--json"]);
+    let ended = CommandOutput::of(command.env("RECARD_WEBHOOK_URL", webhook).output().unwrap());
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    let pipelines = checks.iter().find(|one| one["check"] == "pipelines").unwrap();
+    assert_eq!(pipelines["verdict"], "warning", "{pipelines}");
+    assert!(pipelines["help"][0].as_str().unwrap().contains("may not read: 5"), "{pipelines}");
+    assert_eq!(env.emulator().complaints(), []);
 }

@@ -190,3 +190,81 @@ async fn export_without_cards_writes_no_manifest() {
         vec![]
     );
 }
+
+#[test]
+fn inventory_of_all_kinds_has_a_line_for_each_kind() {
+    let env = TestEnv::new();
+    let ended = env.run(&["inventory", "--card", "all", "--portal", "embedded"]);
+    assert_data_eq!(
+        ended.shown(),
+        str![[r#"
+exit 0
+--- stdout
+Portal embedded (an emulator): cards of 37 active people
+
+                     people  common card
+simple                   14  customized
+repeat                    5  customized
+deal/0                    4  customized  deals of the default pipeline
+deal/3                    2  customized  deals of pipeline Partners (3)
+deal/5                    2  default     deals of pipeline Key accounts (5)
+contact                   2  customized  contacts
+contact/9                 1  default     contacts of category Suppliers (9)
+company                   1  default     companies
+quote                     1  default     quotes
+smart-invoice/1           1  customized  invoices
+smart-process/177/5       2  customized  Purchases (177), pipeline Office (5)
+smart-process/177/7       1  default     Purchases (177), pipeline Warehouse (7)
+
+16 of 37 people have a card of their own
+--- stderr
+
+"#]]
+    );
+    let counts = env.run(&["inventory", "--card", "all", "--portal", "embedded", "--json"]);
+    let counts: Value = serde_json::from_str(&counts.stdout).unwrap();
+    let schema = include_str!("../../../schemas/inventory.v1.schema.json");
+    let validator = jsonschema::draft7::new(&serde_json::from_str(schema).unwrap()).unwrap();
+    assert!(validator.is_valid(&counts), "{counts}");
+    assert_eq!(
+        (&counts["all"]["simple"], &counts["all"]["cards"]["deal/0"]),
+        (&json!(14), &json!(4))
+    );
+    let of_deals = ["inventory", "--card", "deal/0", "--portal", "embedded", "-o", "csv"];
+    let table = env.run(&of_deals).stdout;
+    assert_eq!(
+        table.lines().next(),
+        Some(r#""department","name","people","deal/0","either","unread""#)
+    );
+}
+
+#[test]
+fn export_of_all_kinds_is_a_manifest_that_resets_them_all() {
+    let env = TestEnv::new();
+    let exported = env.run(&["export", "--card", "all", "--out", "all", "--portal", "embedded"]);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    let manifest = read(&env, "all/manifest.yaml");
+    assert!(manifest.contains("kind: CardReset"), "{manifest}");
+    let planned = env.run(&["plan", "all/manifest.yaml", "--portal", "embedded", "--json"]);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    let bundle = decode_layout_export(&std::fs::read(env.at("all/layouts.json")).unwrap()).unwrap();
+    let personal = bundle.cards.iter().filter(|(key, _)| key.user().is_some()).count();
+    assert_eq!(
+        (plan["counts"]["reset"].as_u64(), &plan["counts"]["hold"]),
+        (Some(personal as u64), &json!(0))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kind_that_the_portal_does_not_list_is_an_error_and_never_read() {
+    let env = TestEnv::start().await;
+    for command in [&["inventory"][..], &["export"], &["card", "show", "7"]] {
+        for kind in ["deal/77", "smart-process/1044/1", "contact/5", "smart-invoice/?"] {
+            let ended = env.run(&[command, &["--card", kind]].concat());
+            assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{command:?} {kind}");
+            assert!(ended.stderr.contains(&format!("no kind of card {kind}")), "{ended:?}");
+        }
+        assert_eq!(env.run(&[command, &["--card", "deal"]].concat()).code, 64);
+    }
+    assert_eq!(env.emulator().complaints(), []);
+}
