@@ -29,6 +29,13 @@
 //! `tests/integration/repository/architecture.rs` holds the table. The REST client is the crate
 //! `bitrix24`, the emulator the crate `bitrix24-emulator`. Neither imports any of them.
 //!
+//! # What is promised
+//!
+//! The command line, its exit codes, and the formats with a version. Of this library nothing is:
+//! it is public for the tests and for readers, and every release may change it. Two crates have an
+//! interface that follows semantic versioning: `bitrix24`, the REST client, and
+//! `bitrix24-emulator`, the emulator.
+//!
 //! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then
 //! [`ports`], the interfaces of both adapters.
 

@@ -97,10 +97,12 @@ pub(super) fn new_run_id(session: &Session, locked: &WriteGuard) -> Result<RunId
     let run = RunId::new(&started, rand::random());
     let run = run.map_err(|error| Error::RunName(error.to_string()))?;
     let earlier = locked.store().run_ids()?;
-    Ok(match earlier.last() {
+    let run = match earlier.last() {
         Some(last) => run.behind(last),
         None => run,
-    })
+    };
+    tracing::info!(stored_run = run.as_str(), "run begun");
+    Ok(run)
 }
 
 /// Returns the first record of a run's journal.

@@ -33,8 +33,8 @@ impl TextResponse {
     }
 }
 
-/// Function from a path to its response.
-pub(super) type Routes = Arc<dyn Fn(&str) -> TextResponse + Send + Sync>;
+/// Function from a path, and from what the reader accepts, to the response.
+pub(super) type Routes = Arc<dyn Fn(&str, &str) -> TextResponse + Send + Sync>;
 
 /// Running server. It ends on drop.
 pub(super) struct HttpServer {
@@ -90,8 +90,10 @@ async fn serve(listener: TcpListener, routes: Routes) {
 }
 
 fn respond(routes: &Routes, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let accepted = request.headers().get(header::ACCEPT);
+    let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let page = match *request.method() {
-        Method::GET | Method::HEAD => routes(request.uri().path()),
+        Method::GET | Method::HEAD => routes(request.uri().path(), accepted),
         _ => TextResponse::plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n"),
     };
     let mut response = Response::new(Full::new(Bytes::from(mask(&page.text).into_owned())));

@@ -1,10 +1,12 @@
-//! Log lines on stderr, enabled by `RECARD_LOG`.
+//! Log lines on stderr, enabled by `RECARD_LOG` or `--log-format json`.
 
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 
 use indicatif::MultiProgress;
-use tracing::field::Field;
+use tracing::Span;
+use tracing::field::{Empty, Field};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::field::MakeExt as _;
@@ -19,6 +21,7 @@ use super::env;
 use super::error::CliError;
 use super::ui::Ui;
 use crate::diagnostic::{mask, visible};
+use crate::model::PortalId;
 use crate::report::json_document;
 
 /// Crates that print requests and headers at finer levels; the URL of a request holds the webhook's
@@ -27,7 +30,12 @@ const SILENCED: &[&str] = &["h2", "hyper", "hyper_util", "reqwest", "rustls"];
 
 /// Starts logging.
 pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), CliError> {
-    let wanted = env::log_filter().unwrap_or_else(|| "off".to_owned());
+    // Whoever asks for JSON wants lines.
+    let usual = match format {
+        LogFormat::Text => "off",
+        LogFormat::Json => "recard=info",
+    };
+    let wanted = env::log_filter().unwrap_or_else(|| usual.to_owned());
     let wanted: Targets = wanted.parse().map_err(|problem| {
         CliError::general(tr!("RECARD_LOG does not say which log lines: {problem}", problem))
             .hint(tr!("for example RECARD_LOG=recard=debug"))
@@ -38,11 +46,29 @@ pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), CliError> {
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ui.colors_stderr());
     let lines = match format {
         LogFormat::Text => lines.fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
     let started =
         tracing_subscriber::registry().with(lines.with_filter(wanted.and(may_speak))).try_init();
     started.map_err(|problem| CliError::general(tr!("cannot start logging: {problem}", problem)))
+}
+
+/// Span of the whole command. Every line of the log has its fields.
+///
+/// The run is that of the program, which every command has; a run of the store has a line that
+/// names it.
+pub(super) fn command_span(command: &str) -> Span {
+    let run = format!("{:08x}", rand::random::<u32>());
+    tracing::error_span!("recard", command, run, portal = Empty)
+}
+
+/// Adds the portal to the fields of every later line. The first one counts: a loop finds its portal
+/// anew in each round.
+pub(super) fn record_portal(portal: &PortalId) {
+    static RECORDED: OnceLock<()> = OnceLock::new();
+    if RECORDED.set(()).is_ok() {
+        Span::current().record("portal", portal.as_str());
+    }
 }
 
 /// Returns `true` if a line is of one of these crates, or of any module in them.

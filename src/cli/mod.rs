@@ -41,6 +41,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::runtime::Builder;
+use tracing::Instrument as _;
 
 use args::{CardAction, Cli, CliCommand, ColorWhen, GlobalArgs};
 use error::CliError;
@@ -67,9 +68,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let definition = help::command();
     let borrowed = habits::borrowed_option(&definition, &arguments);
     let read = definition.try_get_matches_from(&arguments);
-    let read =
-        read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
-    let (mut cli, store) = match (read, borrowed) {
+    let read = read.and_then(|words| {
+        let command = words.subcommand_name().unwrap_or_default().to_owned();
+        Ok((Cli::from_arg_matches(&words)?, words.value_source("store"), command))
+    });
+    let (mut cli, store, command) = match (read, borrowed) {
         (Ok(read), None) => read,
         // Read as short options, the word has another meaning: `-file x` would name a file `ile`.
         (Ok(_), Some(failure)) => return refuse_borrowed(&failure),
@@ -95,7 +98,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let ui = Ui::new(choice, if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
     let ended = completed
         .and_then(|()| log::start(&ui, cli.global.log_format))
-        .and_then(|()| run_with_signals(&ui, cli));
+        .and_then(|()| run_with_signals(&ui, cli, command));
     ended.unwrap_or_else(|failure| {
         ui.fail(&failure);
         failure.code
@@ -103,7 +106,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// Runs a command on a thread of its own, until its end or until signals end it.
-fn run_with_signals(ui: &Ui, cli: Cli) -> Result<u8, CliError> {
+fn run_with_signals(ui: &Ui, cli: Cli, name: String) -> Result<u8, CliError> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|problem| cannot_start(&problem))?;
     let code = runtime.block_on(async {
@@ -113,7 +116,7 @@ fn run_with_signals(ui: &Ui, cli: Cli) -> Result<u8, CliError> {
         let command = {
             let (ui, interrupt) = (ui.clone(), interrupt.clone());
             move || {
-                let code = run_to_end(&ui, cli, &interrupt);
+                let code = log::command_span(&name).in_scope(|| run_to_end(&ui, cli, &interrupt));
                 // The receiver is gone if a signal has ended the process.
                 let _ = done.send(code);
             }
@@ -137,26 +140,31 @@ fn run_to_end(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
     let outcome =
         runtime_for(&cli.command).enable_all().build().map_err(|problem| cannot_start(&problem));
     let outcome = outcome.and_then(|runtime| {
-        let outcome = runtime.block_on(async {
+        let work = async {
             tokio::select! {
                 // A received signal takes precedence.
                 biased;
                 never = interrupt.relay() => match never {},
                 outcome = dispatch(ui, &cli.global, cli.command, interrupt) => outcome,
             }
-        });
+        };
+        let outcome = runtime.block_on(work.in_current_span());
         // A thread that is blocked on a prompt is not waited for.
         runtime.shutdown_background();
         outcome
     });
     let code = interrupt.code();
-    match outcome {
+    let code = match outcome {
         Ok(done) => code.unwrap_or(done),
         Err(failure) => {
             ui.fail(&failure);
+            let error: Vec<_> = failure.chain.iter().map(|text| text.english()).collect();
+            tracing::error!(error = error.join(": "), "failed");
             code.unwrap_or(failure.code)
         }
-    }
+    };
+    tracing::info!(code, "ended");
+    code
 }
 
 fn cannot_start(problem: &std::io::Error) -> CliError {

@@ -156,14 +156,16 @@ impl<'a> Outputs<'a> {
             listener(subject);
         }
         let report = self.report(subject);
+        let options =
+            RenderOptions { requests: self.ui.traffic().totals(), ..self.options.clone() };
         let mut problem = None;
         for output in self.outputs {
             let done = match (&output.path, output.format) {
                 // Problems of the manifests, and the failure of a command, stand on stderr already.
                 (None, OutputFormat::Text) => self.ui.result(text),
-                (None, format) => self.ui.document(&report.render(format, &self.options)),
+                (None, format) => self.ui.document(&report.render(format, &options)),
                 (Some(path), OutputFormat::Text) => write_text(path, &self.text.borrow()),
-                (Some(path), format) => write_document(path, &report.render(format, &self.options)),
+                (Some(path), format) => write_document(path, &report.render(format, &options)),
             };
             // One file that cannot be written does not affect the others.
             problem = problem.or(done.err());

@@ -54,6 +54,7 @@ fn format_of_file(word: &str) -> Option<OutputFormat> {
         "txt" => "text",
         "md" => "markdown",
         "xml" => "junit",
+        "prom" => "prometheus",
         other => other,
     };
     OutputFormat::ALL

@@ -12,6 +12,7 @@ use super::env::{self, WebhookAccess};
 use super::error::CliError;
 use super::exit;
 use super::field_labels;
+use super::log;
 use super::next_command;
 use super::portal_messages::user_message;
 use super::signals::{Interrupt, WritingRun};
@@ -118,6 +119,7 @@ impl PortalEndpoint {
         let named = named_portal(global)?;
         #[cfg(feature = "emulator")]
         if let (Some(file), Some(name)) = (embedded::state_file(global), &named) {
+            log::record_portal(name);
             return Self::start_embedded(file, name.clone(), global).await;
         }
         let file = global.webhook_url_file.clone();
@@ -132,6 +134,7 @@ impl PortalEndpoint {
                 name
             )));
         }
+        log::record_portal(&name);
         Ok(Self {
             webhook,
             from,
@@ -281,6 +284,7 @@ impl PortalEndpoint {
             portal.force_method_family(family);
         }
         interrupt.register_portal(&portal);
+        ui.traffic().follow(&portal);
         Ok(Connection {
             portal,
             store,

@@ -16,6 +16,7 @@ use indicatif::MultiProgress;
 
 use super::error::{CliError, Tone};
 use super::exit;
+use super::metrics::Traffic;
 use crate::diagnostic::{mask, terminal_safe, visible, visible_lines};
 use crate::i18n::{self, Language, Text};
 
@@ -45,6 +46,7 @@ pub(super) struct Ui {
     signal: Arc<OnceLock<u8>>,
     /// `true` if the reader of stdout has gone away.
     stdout_closed: Arc<AtomicBool>,
+    traffic: Traffic,
 }
 
 impl Ui {
@@ -58,6 +60,7 @@ impl Ui {
             bars: MultiProgress::new(),
             signal: Arc::default(),
             stdout_closed: Arc::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -71,6 +74,11 @@ impl Ui {
     /// failure.
     pub(super) fn signal(&self) -> Arc<OnceLock<u8>> {
         Arc::clone(&self.signal)
+    }
+
+    /// Returns the count of requests to portals.
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Returns the language of texts for people.

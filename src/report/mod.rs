@@ -27,6 +27,7 @@ mod junit;
 mod labels;
 mod manifest_export;
 mod markdown;
+mod metrics;
 mod plan_file;
 mod report_model;
 mod restore;
@@ -60,6 +61,7 @@ pub use json::{
     failure_schema, plan_schema, report_schema, restore_plan_schema, validation_schema,
 };
 pub use manifest_export::ExportedManifest;
+pub use metrics::{Exposition, Metrics, RequestTotals};
 pub use plan_file::{PlanFileReport, PresentCards};
 pub use restore::{RestorePlanUse, RestoreReport};
 pub use subject::{
@@ -88,11 +90,13 @@ pub enum OutputFormat {
     Csv,
     /// HTML page for reviewers; one self-contained file.
     Html,
+    /// Metrics of one run, for the text files of a Prometheus agent.
+    Prometheus,
 }
 
 impl OutputFormat {
     /// All formats, with the words that name them on the command line.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("text", Self::Text),
         ("json", Self::Json),
         ("markdown", Self::Markdown),
@@ -101,6 +105,7 @@ impl OutputFormat {
         ("github", Self::Github),
         ("csv", Self::Csv),
         ("html", Self::Html),
+        ("prometheus", Self::Prometheus),
     ];
 
     /// Returns the language of a format: that of its readers if they are people, and English for
@@ -108,7 +113,12 @@ impl OutputFormat {
     pub fn language(self, wanted: Language) -> Language {
         match self {
             Self::Text | Self::Markdown | Self::Html => wanted,
-            Self::Json | Self::Junit | Self::Sarif | Self::Github | Self::Csv => Language::English,
+            Self::Json
+            | Self::Junit
+            | Self::Sarif
+            | Self::Github
+            | Self::Csv
+            | Self::Prometheus => Language::English,
         }
     }
 }
@@ -130,10 +140,12 @@ pub struct RenderOptions {
     pub html_limit: usize,
     /// The anonymizer of names and texts of people in HTML, if they must not stand there.
     pub sanitizer: Option<Anonymizer>,
-    /// The time of the report, for the page in HTML.
+    /// The time of the report, for the page in HTML and for metrics.
     pub made: Option<Timestamp>,
     /// A name that tells this report's comment from others on the same page; may be empty.
     pub marker: String,
+    /// The requests so far, for metrics.
+    pub requests: RequestTotals,
 }
 
 /// Maximum size of a comment on GitHub, applied to bytes to be on the safe side of its characters.
@@ -154,6 +166,7 @@ impl Default for RenderOptions {
             sanitizer: None,
             made: None,
             marker: String::new(),
+            requests: RequestTotals::default(),
         }
     }
 }
@@ -172,6 +185,7 @@ impl Report<'_> {
                 OutputFormat::Github => github::render(&model),
                 OutputFormat::Csv => csv::render(&model),
                 OutputFormat::Html => html::render(&model, options),
+                OutputFormat::Prometheus => metrics::of_run(self, options),
             }
         })
     }

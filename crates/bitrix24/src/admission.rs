@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::error::{Lane, StopReason};
+use crate::metrics::LimitWaits;
 use crate::rate_limiter::{Admission, CallWeights, RateLimiter};
 use crate::settings::{ClientEvent, ClientSettings, EventHook};
 
@@ -52,29 +53,30 @@ impl AdmissionQueue {
         }
     }
 
-    /// Waits until a request may leave, and counts it. Returns the time for which it has waited for
-    /// the limits. Urgent requests are admitted ahead of all others, and for [`URGENT_TIME`]
+    /// Waits until a request may leave, and counts it. Returns the times for which it has waited
+    /// for the limits. Urgent requests are admitted ahead of all others, and for [`URGENT_TIME`]
     /// after a stop or the deadline.
     pub(crate) async fn admit(
         &self,
         weights: &CallWeights,
         lane: Lane,
-    ) -> Result<Duration, StopReason> {
+    ) -> Result<LimitWaits, StopReason> {
         match lane {
             Lane::Normal => self.admit_normal(weights).await,
             Lane::Urgent => self.admit_urgent(weights).await,
         }
     }
 
-    async fn admit_urgent(&self, weights: &CallWeights) -> Result<Duration, StopReason> {
+    async fn admit_urgent(&self, weights: &CallWeights) -> Result<LimitWaits, StopReason> {
         let _ahead = WaitingUrgent::new(&self.ahead);
-        let start = self.now();
+        let mut waited = LimitWaits::default();
         loop {
             self.check_urgent(Duration::ZERO)?;
             let eased = self.eased.notified();
-            let admission = self.limiter().admit(weights, self.now());
+            let now = self.now();
+            let admission = self.limiter().admit(weights, now);
             let (time, limit) = match admission {
-                Admission::Admitted => return Ok(self.now().saturating_sub(start)),
+                Admission::Admitted => return Ok(waited),
                 Admission::RetryAfter(time, limit) => (time, limit),
             };
             (self.events)(ClientEvent::Waiting { limit, time });
@@ -82,15 +84,16 @@ impl AdmissionQueue {
                 paused = self.pause_urgent(time) => paused?,
                 () = eased => {}
             }
+            waited.add(limit, self.now().saturating_sub(now));
         }
     }
 
-    async fn admit_normal(&self, weights: &CallWeights) -> Result<Duration, StopReason> {
+    async fn admit_normal(&self, weights: &CallWeights) -> Result<LimitWaits, StopReason> {
         let _turn = tokio::select! {
             fifo = self.fifo.lock() => fifo,
             reason = self.cancelled() => return Err(reason),
         };
-        let mut waited = Duration::ZERO;
+        let mut waited = LimitWaits::default();
         loop {
             self.check()?;
             tokio::select! {
@@ -110,7 +113,7 @@ impl AdmissionQueue {
                 paused = self.pause(time) => paused?,
                 () = eased => {}
             }
-            waited += self.now().saturating_sub(now);
+            waited.add(limit, self.now().saturating_sub(now));
         }
     }
 
@@ -255,7 +258,7 @@ mod tests {
         vec![("batch", 1)]
     }
 
-    fn cancellation(reason: &str) -> Result<Duration, StopReason> {
+    fn cancellation(reason: &str) -> Result<LimitWaits, StopReason> {
         Err(StopReason::Canceled(reason.to_owned()))
     }
 
@@ -316,10 +319,10 @@ mod tests {
         let usage = MethodUsage { operating: 400.0, reset_in: Some(42.0) };
         let now = queue.now();
         queue.limiter().record_usage("user.get", usage, now);
-        assert_eq!(queue.admit(&weights(), Lane::Normal).await, Ok(Duration::ZERO));
+        assert_eq!(queue.admit(&weights(), Lane::Normal).await, Ok(LimitWaits::default()));
         assert_eq!(
             queue.admit(&vec![("user.get", 1), ("batch", 1)], Lane::Normal).await,
-            Ok(Duration::from_secs(42))
+            Ok(LimitWaits { operating_time: Duration::from_secs(42), ..LimitWaits::default() })
         );
     }
 
@@ -340,7 +343,8 @@ mod tests {
         };
         let waiting = weights();
         let (admitted, ()) = tokio::join!(queue.admit(&waiting, Lane::Normal), answer);
-        assert_eq!(admitted, Ok(Duration::from_millis(100)));
+        let waited = LimitWaits { rate: Duration::from_millis(100), ..LimitWaits::default() };
+        assert_eq!(admitted, Ok(waited));
     }
 
     #[tokio::test(start_paused = true)]

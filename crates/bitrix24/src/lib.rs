@@ -38,7 +38,7 @@ pub use batch_response::{BatchResponse, CommandResponse, RawCommandResult};
 pub use chunking::Workload;
 pub use command::{BATCH, BatchCommand};
 pub use error::{CallError, ClientError, IndeterminateCause, Lane, Refusal, Rejection, StopReason};
-pub use metrics::RequestMetrics;
+pub use metrics::{LimitWaits, RequestMetrics};
 pub use pagination::{PAGE, PageItem, PagedQuery, Paginator};
 pub use quota::{Limit, ParseRateError, Rate};
 pub use rate_limiter::{Budget, CallWeights, LimiterLevel};

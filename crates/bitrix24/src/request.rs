@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::command::BATCH;
-use crate::metrics::RequestMetrics;
+use crate::metrics::{LimitWaits, RequestMetrics};
 use crate::rate_limiter::CallWeights;
 
 /// One request to the portal.
@@ -38,7 +38,7 @@ pub struct RoundTrip {
 
 impl RequestMetrics {
     /// Counts a request that is sent after it has waited for the limits.
-    pub(crate) fn count(&mut self, request: &Request, waited: Duration) {
+    pub(crate) fn count(&mut self, request: &Request, waited: LimitWaits) {
         self.requests += 1;
         self.commands += request.commands() as u64;
         for (method, count) in request.weights.iter().filter(|(method, _)| *method != BATCH) {

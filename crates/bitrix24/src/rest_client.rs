@@ -27,7 +27,7 @@ use crate::chunking::Workload;
 use crate::client_state::ClientState;
 use crate::error::{CallError, ClientError, Lane, Refusal, Rejection};
 use crate::method_budget::MethodUsage;
-use crate::metrics::RequestMetrics;
+use crate::metrics::{LimitWaits, RequestMetrics};
 use crate::quota::Limit;
 use crate::rate_limiter::{Budget, CallWeights, LimiterLevel};
 use crate::request::{Request, RoundTrip};
@@ -215,8 +215,8 @@ impl RestClient {
         }
         let waited = match (request.admitted, lane) {
             (false, _) => self.admission.admit(&request.weights, lane).await?,
-            (true, Lane::Normal) => self.admission.check().map(|()| Duration::ZERO)?,
-            (true, Lane::Urgent) => Duration::ZERO,
+            (true, Lane::Normal) => self.admission.check().map(|()| LimitWaits::default())?,
+            (true, Lane::Urgent) => LimitWaits::default(),
         };
         if let Some(error) = rejected() {
             return Err(error);

@@ -60,7 +60,8 @@ pub(in crate::cli) struct GlobalArgs {
     /// Print only warnings and errors on stderr
     #[arg(long, short, global = true)]
     pub(in crate::cli) quiet: bool,
-    /// Format of log lines on stderr; RECARD_LOG is their filter (for example recard=debug)
+    /// Format of log lines on stderr; RECARD_LOG is their filter (for example recard=debug).
+    /// Without it, json has the lines of recard=info, and text has none
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogFormat::Text)]
     pub(in crate::cli) log_format: LogFormat,
 }

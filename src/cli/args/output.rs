@@ -16,8 +16,8 @@ pub(in crate::cli) struct JsonFlag {
 /// Formats and destinations of reports.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct OutputArgs {
-    /// text, json, markdown, junit, sarif, github, csv or html, to stdout or with =PATH to a file;
-    /// may be repeated
+    /// text, json, markdown, junit, sarif, github, csv, html or prometheus, to stdout or with =PATH
+    /// to a file; may be repeated
     #[arg(
         long,
         short,

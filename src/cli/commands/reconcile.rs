@@ -20,7 +20,7 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::http_server::{HttpServer, Routes, TextResponse};
-use crate::cli::metrics::{Metrics, result};
+use crate::cli::metrics::{RESULTS, result};
 use crate::cli::output::Outputs;
 use crate::cli::plan_view;
 use crate::cli::session::PortalEndpoint;
@@ -29,7 +29,7 @@ use crate::cli::sources;
 use crate::cli::ui::Ui;
 use crate::i18n::Text;
 use crate::ports::{Clock as _, Rejection};
-use crate::report::{Purpose, Subject};
+use crate::report::{Exposition, Metrics, Purpose, Subject};
 
 /// Number of intervals without the end of a round, on top of the longest wait for the portal's
 /// limits, after which the loop counts as stuck.
@@ -38,8 +38,11 @@ const STUCK_AFTER_ROUNDS: u32 = 3;
 /// Longest wait of a request for the portal's limits.
 const MAX_LIMIT_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// Content type of the Prometheus page.
+/// Content type of metrics for a reader that asks for it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Content type of metrics for any other reader.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// State of the loop, for its pages.
 struct LoopState {
@@ -60,18 +63,23 @@ impl LoopState {
         state.last_code = code.or(state.last_code);
     }
 
-    fn respond(&self, path: &str) -> TextResponse {
+    fn respond(&self, path: &str, accepted: &str) -> TextResponse {
         let (quiet, code) = {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             (state.last_step.elapsed(), state.last_code)
         };
         let last = code.map_or("none yet", result);
         match path {
-            "/metrics" => TextResponse {
-                status: StatusCode::OK,
-                content_type: OPEN_METRICS,
-                text: self.metrics.text(),
-            },
+            "/metrics" => {
+                let (content_type, exposition) =
+                    if accepted.contains("application/openmetrics-text") {
+                        (OPEN_METRICS, Exposition::OpenMetrics)
+                    } else {
+                        (PROMETHEUS_TEXT, Exposition::Text)
+                    };
+                let text = self.metrics.text(exposition);
+                TextResponse { status: StatusCode::OK, content_type, text }
+            }
             "/healthz" if quiet > self.stuck_after => {
                 let text = format!("stuck: nothing has happened for {} s\n", quiet.as_secs());
                 TextResponse::plain(StatusCode::SERVICE_UNAVAILABLE, text)
@@ -117,7 +125,7 @@ pub(in crate::cli) async fn run(
     check_beforehand(ui, global, arguments, interrupt).await?;
     let jitter = arguments.jitter.unwrap_or(arguments.every / 10);
     let loop_state = Arc::new(LoopState {
-        metrics: Metrics::new(),
+        metrics: Metrics::new(&RESULTS),
         state: Mutex::new(LoopProgress { last_step: Instant::now(), last_code: None }),
         stuck_after: arguments
             .every
@@ -139,7 +147,16 @@ pub(in crate::cli) async fn run(
             Ok(code) => *code,
             Err(failure) => failure.code,
         };
-        loop_state.metrics.record_round(code, SystemClock.now(), begun.elapsed());
+        let (took, requests) = (begun.elapsed(), ui.traffic().totals());
+        let succeeded = code == exit::DONE;
+        loop_state.metrics.record_round(result(code), succeeded, SystemClock.now(), took, requests);
+        tracing::info!(
+            round = number,
+            result = result(code),
+            code,
+            seconds = took.as_secs_f64(),
+            "round ended"
+        );
         loop_state.step(Some(code));
         if let Some(code) = interrupt.code() {
             return Ok(code);
@@ -191,7 +208,7 @@ async fn start_server(
 ) -> Result<HttpServer, CliError> {
     let routes: Routes = {
         let loop_state = Arc::clone(loop_state);
-        Arc::new(move |path| loop_state.respond(path))
+        Arc::new(move |path, accepted| loop_state.respond(path, accepted))
     };
     let server = HttpServer::bind(address, routes).await?;
     ui.note(tr!("listening on http://{}: /healthz, /readyz, /metrics", server.address()));

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use recard::emulator::Emulator;
 use recard::portal::{HttpPortal, PortalSettings, WebhookUrl};
 use recard::ports::ReadPortal as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::env::CommandOutput;
+use crate::support::env::{CommandOutput, TestEnv};
 use crate::support::process;
 
 #[derive(Clone, Default)]
@@ -59,4 +59,39 @@ async fn log_in_a_second_process() {
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("answered") && text.contains("status=200"), "{text}");
     assert!(!text.contains(&secret), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_format_json_needs_no_filter_and_every_line_names_run_portal_and_command() {
+    let env = TestEnv::with_manifest("{ departments: [42] }").await;
+    let arguments = ["reconcile", "-f", "lead.yaml", "--every", "1ms", "--rounds", "2", "--quiet"];
+    let ended = env.run(&[&arguments[..], &["--log-format", "json"]].concat());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let lines: Vec<Value> =
+        ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let run = &lines[0]["span"]["run"];
+    assert!(run.as_str().is_some_and(|run| run.len() == 8), "{run}");
+    for line in &lines {
+        let span = &line["span"];
+        assert_eq!((&span["run"], &span["command"]), (run, &json!("reconcile")), "{line}");
+        assert_eq!(span["portal"], json!(env.portal()), "{line}");
+        assert!(line["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
+    }
+    let of = |message: &str| -> Vec<&Value> {
+        lines.iter().filter(|line| line["message"] == message).collect()
+    };
+    let rounds = of("round ended");
+    assert_eq!(rounds.len(), 2, "{ended:?}");
+    assert_eq!((&rounds[1]["round"], &rounds[1]["result"]), (&json!(2), &json!("done")));
+    let history = env.run(&["history", "--output", "json"]).stdout;
+    let stored = of("run begun");
+    assert_eq!(stored.len(), 1, "only the first round had something to do: {ended:?}");
+    assert!(history.contains(stored[0]["stored_run"].as_str().unwrap()), "{history}");
+    assert_eq!(of("ended")[0]["code"], 0);
+
+    let mut command = env.command(&["plan", "-f", "missing.yaml"]);
+    let failed = CommandOutput::of(command.env("RECARD_LOG", "recard=info").output().unwrap());
+    let line = failed.stderr.lines().find(|line| line.contains("ERROR")).unwrap();
+    assert!(line.contains("recard{command=\"plan\" run=\""), "{line}");
+    assert!(env.run(&["plan", "-f", "lead.yaml", "--quiet"]).stderr.is_empty());
 }

@@ -33,7 +33,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("serde_yaml::", &["manifest"]),
     ("polib::", &["i18n"]),
     ("hyper::", &["cli"]),
-    ("prometheus_client::", &["cli"]),
+    ("prometheus_client::", &["report"]),
     ("quick_junit::", &["report"]),
     ("clap::", &["cli"]),
     ("std::env", &["cli", "main"]),

@@ -15,6 +15,8 @@ mod labels;
 mod life_cycle;
 #[cfg(unix)]
 mod locks_and_signals;
+#[cfg(unix)]
+mod metrics;
 mod once;
 mod plan_files;
 #[cfg(unix)]

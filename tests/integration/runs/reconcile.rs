@@ -28,12 +28,19 @@ impl Drop for Running {
 }
 
 fn page(address: &str, path: &str) -> (String, String) {
+    let (head, body) = page_for(address, path, "*/*");
+    (head.lines().next().unwrap().to_owned(), body)
+}
+
+/// Returns the head and the body of a page for a reader that accepts a type.
+fn page_for(address: &str, path: &str, accepted: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let head = format!("Host: {address}\r\nAccept: {accepted}\r\nConnection: close");
+    write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
+    (head.to_owned(), body.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,18 +120,34 @@ async fn reconcile_serves_metrics_and_ends_on_a_signal() {
     assert_eq!(page(&address, "/healthz"), ("HTTP/1.1 200 OK".into(), "ok\n".into()));
     assert_eq!(page(&address, "/readyz").0, "HTTP/1.1 200 OK");
     assert_eq!(page(&address, "/else").0, "HTTP/1.1 404 Not Found");
-    let (_, metrics) = page(&address, "/metrics");
+    let (head, metrics) = page_for(&address, "/metrics", "*/*");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    super::metrics::check(&metrics);
     for line in [
         "recard_rounds_total{result=\"done\"} 1",
         "recard_rounds_total{result=\"error\"} 0",
         "recard_cards{decision=\"reset\"} 3",
         "recard_cards{decision=\"keep\"} 7",
         "recard_outcomes_total{outcome=\"done\"} 3",
-        "# EOF",
+        "recard_drift_cards{kind=\"customized\"} 3",
+        "recard_last_run_cards{outcome=\"done\"} 3",
+        "recard_requests_total{result=\"failed\"} 0",
+        "recard_limit_wait_seconds_total{limit=\"rate\"} 0.0",
+        "recard_round_duration_seconds_count 1",
+        concat!("recard_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
     }
     assert!(metrics.contains("recard_last_success_timestamp_seconds 1"), "{metrics}");
+    let sent = metrics.lines().find_map(|line| {
+        line.strip_prefix("recard_requests_total{result=\"answered\"} ")?.parse::<u64>().ok()
+    });
+    assert_eq!(sent, Some(env.emulator().counters().requests), "{metrics}");
+    super::metrics::check_names(&metrics);
+    let accepted = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;q=0.5,*/*;q=0.1";
+    let (head, metrics) = page_for(&address, "/metrics", accepted);
+    assert!(head.contains("content-type: application/openmetrics-text"), "{head}");
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
 
     // The wait of an hour ends with the signal.
     assert!(

@@ -31,11 +31,16 @@ pub struct Browser {
 }
 
 /// Returns the program in the path, if there is one.
-#[allow(clippy::disallowed_methods, reason = "a test looks for a program of the machine")]
 pub fn chromium() -> Option<PathBuf> {
+    find(NAMES)
+}
+
+/// Returns the first of these programs that is in the path.
+#[allow(clippy::disallowed_methods, reason = "a test looks for a program of the machine")]
+pub fn find(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let files = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let files = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     files.into_iter().find(|file| file.is_file())
 }
 

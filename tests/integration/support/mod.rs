@@ -12,4 +12,6 @@ pub mod process;
 pub mod raw;
 pub mod reference;
 pub mod sources;
+#[cfg(unix)]
+pub mod tools;
 pub mod wire;
