@@ -1,8 +1,10 @@
-//! Parsers of numbers on the command line: their range, in decimal digits and nothing else.
+//! Parsers of values on the command line: numbers by their range, in decimal digits and nothing
+//! else, and what `init` writes into a pipeline.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use url::Url;
 
 use crate::app::PersonSelector;
 use crate::manifest::DepartmentName;
@@ -125,6 +127,45 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses the address of a program. It stands in files that a shell and a pipeline system read.
+pub(super) fn download_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|problem| problem.to_string())?;
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!&()*+,;=%".contains(c);
+    if url.scheme() != "https" || !text.chars().all(is_safe) {
+        return Err("the address begins with https:// and has no blank, quote, $ or \\".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the address would show its password to all who read the pipeline".to_owned());
+    }
+    if [".xz", ".gz", ".zip", ".deb", ".tar"].iter().any(|end| url.path().ends_with(end)) {
+        return Err("the address is that of the program itself, not of an archive".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Parses a SHA-256.
+pub(super) fn sha256(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("a SHA-256 has 64 hexadecimal digits".to_owned())
+}
+
+/// Parses an image with its digest.
+pub(super) fn image(text: &str) -> Result<String, String> {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "./:_-".contains(c);
+    match text.split_once("@sha256:") {
+        Some((name, digest))
+            if !name.is_empty() && name.chars().all(is_safe) && sha256(digest).is_ok() =>
+        {
+            Ok(text.to_owned())
+        }
+        Some(_) | None => {
+            Err("an image has its digest: registry.example/recard@sha256:…".to_owned())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +202,28 @@ mod tests {
             assert!(share(wrong).is_err(), "{wrong}");
         }
         assert_eq!((share("0.5"), people("0"), rounds("2")), (Ok(0.5), Ok(0), Ok(2)));
+    }
+
+    #[test]
+    fn source_of_the_program_is_checked_before_it_stands_in_a_pipeline() {
+        let sum = "0f".repeat(32);
+        assert!(download_url("https://downloads.example/recard-1/recard").is_ok());
+        for wrong in [
+            "http://downloads.example/recard",
+            "downloads.example/recard",
+            "https://downloads.example/$(id)",
+            "https://downloads.example/${{secrets.X}}",
+            "https://downloads.example/a\"b",
+            "https://me:secret@downloads.example/recard",
+            "https://downloads.example/recard.tar.xz",
+        ] {
+            assert!(download_url(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(sha256(&sum.to_uppercase()), Ok(sum.clone()));
+        assert!(sha256(&sum[1..]).is_err() && sha256(&format!("{}g", &sum[1..])).is_err());
+        assert!(image(&format!("registry.example:5000/a/recard@sha256:{sum}")).is_ok());
+        for wrong in ["recard", "registry.example/recard:1", "recard@sha256:12", "a$b@sha256:0"] {
+            assert!(image(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::cli::value_parsers::{download_url, image, sha256};
+
 /// Arguments of `init`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct InitArgs {
@@ -16,6 +18,15 @@ pub(in crate::cli) struct InitArgs {
     /// Portal of the manifest; by default that of the webhook URL
     #[arg(long, value_name = "HOST")]
     pub(in crate::cli) host: Option<String>,
+    /// https address of the program for the pipeline, from a place that you trust
+    #[arg(long, value_name = "URL", value_parser = download_url, requires = "ci", conflicts_with = "image")]
+    pub(in crate::cli) download_url: Option<String>,
+    /// SHA-256 of the program at --download-url; by default that of this program
+    #[arg(long, value_name = "SUM", value_parser = sha256, requires = "download_url")]
+    pub(in crate::cli) sha256: Option<String>,
+    /// Image with the program, by its digest, for --ci github
+    #[arg(long, value_name = "NAME@sha256:DIGEST", value_parser = image, requires = "ci")]
+    pub(in crate::cli) image: Option<String>,
 }
 
 /// Pipeline system.

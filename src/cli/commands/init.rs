@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{CiSystem, GlobalArgs, InitArgs};
+use crate::cli::commands::init_program::ProgramSource;
 use crate::cli::env::{self, WebhookAccess};
 use crate::cli::error::CliError;
 use crate::cli::exit;
@@ -43,28 +44,27 @@ const EMBEDDED_USERS: &str =
 /// File that is about to be written.
 struct Template {
     path: &'static str,
+    /// The pipeline that it is for, if any.
+    system: Option<CiSystem>,
     text: &'static str,
 }
 
 const MANIFEST: Template = Template {
     path: "manifests/lead-cards.yaml",
+    system: None,
     text: include_str!("../templates/manifest.yaml"),
 };
 
 impl CiSystem {
     fn template(self) -> Template {
-        match self {
-            Self::Github => Template {
-                path: ".github/workflows/recard.yml",
-                text: include_str!("../templates/github.yml"),
-            },
-            Self::Gitlab => {
-                Template { path: ".gitlab-ci.yml", text: include_str!("../templates/gitlab.yml") }
+        let (path, text) = match self {
+            Self::Github => {
+                (".github/workflows/recard.yml", include_str!("../templates/github.yml"))
             }
-            Self::Shell => {
-                Template { path: "ci/recard.sh", text: include_str!("../templates/recard.sh") }
-            }
-        }
+            Self::Gitlab => (".gitlab-ci.yml", include_str!("../templates/gitlab.yml")),
+            Self::Shell => ("ci/recard.sh", include_str!("../templates/recard.sh")),
+        };
+        Template { path, system: Some(self), text }
     }
 
     fn next_step(self) -> Text {
@@ -92,6 +92,7 @@ pub(in crate::cli) fn run(
     let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
     // A pipeline may be added to existing manifests: then no others are written.
     let kept = if systems.is_empty() { None } else { sources::in_folder(&manifests) };
+    let source = ProgramSource::find(arguments)?;
     let portal = portal(global, arguments, kept.as_deref())?;
     let users = if portal == "embedded" { EMBEDDED_USERS } else { PLACEHOLDER_USERS };
     let manifest = if kept.is_some() { None } else { Some(MANIFEST) };
@@ -127,7 +128,11 @@ pub(in crate::cli) fn run(
                 ))
             })?;
         }
-        let text = template.text.replace("@@USERS@@", users).replace("@@FOLDER@@", DEFAULT_FOLDER);
+        let text = match template.system {
+            Some(system) => source.fill(system, template.text),
+            None => template.text.replace("@@USERS@@", users),
+        };
+        let text = text.replace("@@FOLDER@@", DEFAULT_FOLDER);
         // These files are readable for all who see the repository, unlike those of the store.
         let written = File::create_new(&path)
             .and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
@@ -151,6 +156,9 @@ pub(in crate::cli) fn run(
     }
     for system in &systems {
         ui.note(tr!("For {}: {}.", system.template().path, system.next_step()));
+    }
+    if let Some(note) = source.note() {
+        ui.note(note);
     }
     Ok(exit::DONE)
 }

@@ -16,6 +16,7 @@ pub(super) mod explain;
 pub(super) mod export;
 pub(super) mod history;
 pub(super) mod init;
+mod init_program;
 pub(super) mod inventory;
 pub(super) mod ledger;
 pub(super) mod man;

@@ -7,13 +7,15 @@
 #   apply   carries out recard-plan.json, which somebody has reviewed, and nothing else.
 #   drift   what differs from the manifests? Reads only; ends with 2 if anything does.
 #
-# The program recard must be in the PATH; put it there from a place that you trust, and compare its checksum (sha256sum).
+@@SETUP@@
 #
-# plan and drift use RECARD_READ_WEBHOOK_URL, apply uses RECARD_WEBHOOK_URL: two webhooks of the same person. Let no two
+# plan and drift use RECARD_READ_WEBHOOK_URL_FILE, apply uses RECARD_WEBHOOK_URL_FILE: files with two webhooks of the same
+# person, readable for this user alone. (Without _FILE, the variables hold the webhooks themselves.) Let no two
 # applies run at once, and do not kill one: recard holds a lock for what it shares a store with. Keep the folder .recard (or
 # RECARD_STORE): the backups in it are the way back.
 set -eu
 MANIFESTS="${MANIFESTS:-@@FOLDER@@}"
+@@INSTALL@@
 
 case "${1:-}" in
   check)

@@ -17,6 +17,16 @@ const GH: &str = include_str!("gh.sh");
 /// Stands in for `curl` towards GitLab: keeps notes in files, and lists them as GitLab does.
 const CURL: &str = include_str!("curl.sh");
 
+/// Stands in for `docker`: an image whose digest is known, with the program in it.
+const DOCKER: &str = include_str!("docker.sh");
+
+/// Digest of the image.
+const IMAGE: &str = "registry.example/recard@sha256:\
+    1111111111111111111111111111111111111111111111111111111111111111";
+
+/// Id of the run of the pipeline.
+const RUN: &str = "4711";
+
 /// A repository with a pipeline, and the portal that it is for.
 struct Repository {
     env: TestEnv,
@@ -28,9 +38,14 @@ struct Repository {
 
 impl Repository {
     async fn new(system: &str) -> Self {
+        Self::with_program(system, &[]).await
+    }
+
+    /// Makes one whose program comes from where these options say.
+    async fn with_program(system: &str, options: &[&str]) -> Self {
         let env = TestEnv::start().await.without_webhook();
         let portal = env.portal();
-        let written = env.run(&["init", "--ci", system, "--host", &portal]);
+        let written = env.run(&[&["init", "--ci", system, "--host", &portal], options].concat());
         assert_eq!(written.code, 0, "{written:?}");
         let manifest = env.at("manifests/lead-cards.yaml");
         let text = fs::read_to_string(&manifest)
@@ -39,12 +54,12 @@ impl Repository {
         fs::remove_file(&manifest).unwrap();
         env.file("manifests/lead-cards.yaml", &text);
         fs::create_dir_all(env.at("hub/comments")).unwrap();
-        for (name, script) in [("gh", GH), ("curl", CURL)] {
+        for (name, script) in [("gh", GH), ("curl", CURL), ("docker", DOCKER)] {
             let path = env.file(&format!("bin/{name}"), script);
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         let served = PathBuf::from(env!("CARGO_BIN_EXE_recard"));
-        if system == "shell" {
+        if system == "shell" && options.is_empty() {
             std::os::unix::fs::symlink(&served, env.at("bin/recard")).unwrap();
         }
         let sum = std::process::Command::new("sha256sum").arg(&served).output().unwrap();
@@ -99,6 +114,19 @@ impl Repository {
         }
     }
 
+    /// Commits the manifests and the pipeline to the repository at the hub, and returns the commit.
+    fn pushed(&self) -> String {
+        let script = r#"
+            git init --quiet --bare "$HUB/acme/crm"
+            there() { git --git-dir "$HUB/acme/crm" --work-tree . -c user.name=O -c user.email=o@example.com "$@"; }
+            there add --force manifests .github
+            there commit --quiet --allow-empty -m work
+            there rev-parse HEAD"#;
+        let pushed = self.sh(&["bash", "-e", "-c"], script, &BTreeMap::new());
+        assert_eq!(pushed.code, 0, "{pushed:?}");
+        pushed.stdout.trim().to_owned()
+    }
+
     fn arrange(&self, user: u32) {
         let mut state = self.env.emulator().state();
         let value = json!([{"name": "default_column", "type": "column", "elements":
@@ -136,6 +164,7 @@ fn evaluated(repository: &Repository, text: &str) -> String {
             "github.event.pull_request.number" => out.push_str("12"),
             "vars.RECARD_URL" => out.push_str("https://downloads.example/recard"),
             "vars.RECARD_SHA256" => out.push_str(&repository.sum),
+            "github.run_attempt" => out.push('1'),
             secret => out.push_str(&repository.secret(secret.strip_prefix("secrets.").unwrap())),
         }
         rest = after;
@@ -150,7 +179,7 @@ fn variables(repository: &Repository, value: &Value) -> BTreeMap<String, String>
         .collect()
 }
 
-/// Runs the steps of a GitHub job; with what its last step put out.
+/// Runs the steps of a GitHub job; with what they put out until one failed.
 fn github_job(repository: &Repository, job: &str) -> CommandOutput {
     let workflow = repository.yaml(".github/workflows/recard.yml");
     let job = &workflow["jobs"][job];
@@ -158,10 +187,14 @@ fn github_job(repository: &Repository, job: &str) -> CommandOutput {
         repository.env.file(name, "");
     }
     fs::create_dir_all(repository.path("runner-temp")).unwrap();
-    let mut last = None;
+    let commit = repository.pushed();
+    let mut last: Option<CommandOutput> = None;
     for step in job["steps"].as_array().unwrap_or_else(|| panic!("no steps: {job}")) {
-        let Some(script) = step["run"].as_str() else { continue };
-        let failed = last.as_ref().is_some_and(|ended: &CommandOutput| ended.code != 0);
+        let Some(script) = step["run"].as_str() else {
+            keep_files(repository, step);
+            continue;
+        };
+        let failed = last.as_ref().is_some_and(|ended| ended.code != 0);
         if failed && step["if"] != "always()" {
             continue;
         }
@@ -169,6 +202,15 @@ fn github_job(repository: &Repository, job: &str) -> CommandOutput {
         environment.extend(variables(repository, &job["env"]));
         environment.extend(variables(repository, &step["env"]));
         environment.insert("GITHUB_REPOSITORY".into(), "acme/crm".into());
+        environment.insert(
+            "GITHUB_SERVER_URL".into(),
+            format!("file://{}", repository.path("hub").display()),
+        );
+        for (name, value) in
+            [("GITHUB_SHA", &*commit), ("GITHUB_RUN_ID", RUN), ("GITHUB_RUN_ATTEMPT", "1")]
+        {
+            environment.insert(name.into(), value.into());
+        }
         environment
             .insert("RUNNER_TEMP".into(), repository.path("runner-temp").display().to_string());
         environment
@@ -182,26 +224,52 @@ fn github_job(repository: &Repository, job: &str) -> CommandOutput {
         // The shell that GitHub uses where none is named.
         let ended = repository.sh(&["bash", "-e", "-c"], script, &environment);
         if !failed {
-            last = Some(ended);
+            let before = last.map(|before| before.stdout).unwrap_or_default();
+            last = Some(CommandOutput { stdout: before + &ended.stdout, ..ended });
         }
     }
     last.unwrap()
+}
+
+/// GitHub: the action that keeps files, which is the only one. A failed step before it is no
+/// reason for it to keep nothing.
+fn keep_files(repository: &Repository, step: &Value) {
+    assert_eq!(step["uses"], "actions/upload-artifact@v4", "{step}");
+    let kept = &step["with"];
+    let name = evaluated(repository, kept["name"].as_str().unwrap());
+    let path = repository.path(kept["path"].as_str().unwrap());
+    if !path.exists() {
+        assert_eq!(kept["if-no-files-found"], "ignore", "{step}");
+        return;
+    }
+    let artifact = repository.path("hub/artifacts").join(name);
+    fs::create_dir_all(&artifact).unwrap();
+    let copied = std::process::Command::new("cp")
+        .arg("-R")
+        .arg(if path.is_dir() { path.join(".") } else { path })
+        .arg(artifact)
+        .status();
+    assert!(copied.unwrap().success());
 }
 
 /// Runs the script of a GitLab job.
 fn gitlab_job(repository: &Repository, job: &str, secrets: &[&str]) -> CommandOutput {
     let pipeline = repository.yaml(".gitlab-ci.yml");
     let lines = |value: &Value| -> Vec<String> {
-        value.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+        let lines = value.as_array().into_iter().flatten();
+        lines.map(|line| line.as_str().unwrap().to_owned()).collect()
     };
     let script = [lines(&pipeline["default"]["before_script"]), lines(&pipeline[job]["script"])]
         .concat()
         .join("\n");
+    assert!(!script.is_empty(), "{job}");
+    let after = lines(&pipeline[job]["after_script"]).join("\n");
     let mut environment = variables(repository, &pipeline["variables"]);
     let given = [
         ("CI_API_V4_URL", "https://gitlab.example/api/v4"),
         ("CI_PROJECT_ID", "3"),
         ("CI_MERGE_REQUEST_IID", "12"),
+        ("CI_JOB_ID", "77"),
     ];
     environment.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let installed = [
@@ -210,16 +278,44 @@ fn gitlab_job(repository: &Repository, job: &str, secrets: &[&str]) -> CommandOu
         ("CI_PROJECT_DIR", repository.env.path().display().to_string()),
         ("HOME", repository.path("home").display().to_string()),
     ];
-    environment.extend(installed.map(|(name, value)| (name.to_owned(), value)));
+    for (name, value) in installed {
+        // What stands in the file is not in the settings.
+        environment.entry(name.to_owned()).or_insert(value);
+    }
     for secret in secrets {
-        let value = if *secret == "RECARD_GITLAB_TOKEN" {
-            "made-up-token".into()
-        } else {
-            repository.secret(secret)
+        let value = match secret.strip_suffix("_FILE") {
+            // A variable of the type File holds the name of a file.
+            Some(variable) => {
+                repository.env.file(&format!("secret/{secret}"), &repository.secret(variable));
+                repository.path(&format!("secret/{secret}")).display().to_string()
+            }
+            None => "made-up-token".into(),
         };
         environment.insert((*secret).to_owned(), value);
     }
-    repository.sh(&["bash", "-eo", "pipefail", "-c"], &script, &environment)
+    let bash = ["bash", "-eo", "pipefail", "-c"];
+    let ended = repository.sh(&bash, &script, &environment);
+    let after = repository.sh(&bash, &after, &environment);
+    assert_eq!(after.code, 0, "{after:?}");
+    CommandOutput { stdout: ended.stdout + &after.stdout, ..ended }
+}
+
+/// The way back, as the summary of an apply has it, in an empty folder; and the apply once more.
+fn undo_and_redo(repository: &Repository, summary: &str) {
+    let (_, commands) = summary.split_once("```sh\n").unwrap_or_else(|| panic!("{summary}"));
+    let (commands, _) = commands.split_once("```").unwrap();
+    assert!(
+        commands.contains("recard-store-1") && commands.ends_with("--everything\n"),
+        "{commands}"
+    );
+    fs::create_dir(repository.path("elsewhere")).unwrap();
+    let secret = ("RECARD_WEBHOOK_URL".to_owned(), repository.secret("RECARD_WEBHOOK_URL"));
+    let script = commands.replace("--everything", "--everything --auto-approve");
+    let undo = format!("cd elsewhere\n{script}");
+    let undone = repository.sh(&["bash", "-e", "-c"], &undo, &[secret].into());
+    assert!(undone.code == 0 && undone.stdout.contains("Done: 3 of 3 cards"), "{undone:?}");
+    assert_eq!(github_job(repository, "plan-merged").code, 0);
+    assert_eq!(github_job(repository, "apply").code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,7 +353,9 @@ async fn github_pull_request_is_planned_merge_is_applied_drift_is_one_issue() {
     let removed = repository
         .rows_removed_by(|| assert!(succeeds("apply").stdout.contains("Done: 3 of 3 cards")));
     assert_eq!(removed, 3);
+    let summary = repository.read("github-summary");
     assert_eq!(job("apply").code, 5, "a plan file is used once");
+    undo_and_redo(&repository, &summary);
     succeeds("plan-merged");
     assert_eq!(repository.read("github-output"), "changes=false\n");
 
@@ -311,9 +409,11 @@ async fn pull_request_with_a_plan_that_a_guard_blocks_fails_and_says_why() {
         repository.env.file("manifests/lead-cards.yaml", &text);
         let ended = match system {
             "github" => github_job(&repository, "plan"),
-            _ => {
-                gitlab_job(&repository, "plan", &["RECARD_READ_WEBHOOK_URL", "RECARD_GITLAB_TOKEN"])
-            }
+            _ => gitlab_job(
+                &repository,
+                "plan",
+                &["RECARD_READ_WEBHOOK_URL_FILE", "RECARD_GITLAB_TOKEN"],
+            ),
         };
         assert_eq!(ended.code, 4, "{system}: {ended:?}");
         let comments = repository.comments();
@@ -327,7 +427,7 @@ async fn pull_request_with_a_plan_that_a_guard_blocks_fails_and_says_why() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gitlab_merge_request_is_planned_merge_is_applied_drift_fails_the_schedule() {
     let repository = Repository::new("gitlab").await;
-    let read = ["RECARD_READ_WEBHOOK_URL"];
+    let read = ["RECARD_READ_WEBHOOK_URL_FILE"];
     let validated = gitlab_job(&repository, "validate", &[]);
     assert_eq!(
         (validated.code, repository.env.emulator().counters().requests),
@@ -342,7 +442,7 @@ async fn gitlab_merge_request_is_planned_merge_is_applied_drift_fails_the_schedu
             let planned = gitlab_job(
                 &repository,
                 "plan",
-                &["RECARD_READ_WEBHOOK_URL", "RECARD_GITLAB_TOKEN"],
+                &["RECARD_READ_WEBHOOK_URL_FILE", "RECARD_GITLAB_TOKEN"],
             );
             assert_eq!(planned.code, 0, "{planned:?}");
         }
@@ -362,20 +462,24 @@ async fn gitlab_merge_request_is_planned_merge_is_applied_drift_fails_the_schedu
     assert!(repository.read("plan.xml").contains("<testsuite"));
 
     let removed = repository.rows_removed_by(|| {
-        let applied = gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL"]);
+        let applied = gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL_FILE"]);
         assert_eq!(applied.code, 0, "{applied:?}");
+        assert!(
+            applied.stdout.contains("projects/3/jobs/77/artifacts"),
+            "the way back names the backups: {applied:?}"
+        );
     });
     assert_eq!(removed, 3);
     // Nothing is left to do, and applying that is no error.
     assert_eq!(gitlab_job(&repository, "plan-merged", &read).code, 0);
-    assert_eq!(gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL"]).code, 0);
+    assert_eq!(gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL_FILE"]).code, 0);
 
     assert_eq!(gitlab_job(&repository, "drift", &read).code, 0);
     repository.arrange(19);
     let drifted = gitlab_job(&repository, "drift", &read);
     assert!(drifted.code == 2 && drifted.stdout.contains("personal/19/lead/simple"), "{drifted:?}");
     assert_eq!(gitlab_job(&repository, "plan-merged", &read).code, 0);
-    assert_eq!(gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL"]).code, 0);
+    assert_eq!(gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL_FILE"]).code, 0);
     assert_eq!(gitlab_job(&repository, "drift", &read).code, 0);
     assert_eq!(repository.env.emulator().complaints(), []);
 }
@@ -429,13 +533,48 @@ async fn pipeline_program_with_a_wrong_checksum_is_not_started() {
             repository.sum = sum;
             let ended = match system {
                 "github" => github_job(&repository, "drift"),
-                _ => gitlab_job(&repository, "drift", &["RECARD_READ_WEBHOOK_URL"]),
+                _ => gitlab_job(&repository, "drift", &["RECARD_READ_WEBHOOK_URL_FILE"]),
             };
             assert_ne!(ended.code, 0, "{ended:?}");
             assert!(!started.exists(), "{system}: {ended:?}");
         }
         assert_eq!(repository.env.emulator().counters().requests, 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pipeline_with_an_address_starts_only_the_program_that_wrote_it() {
+    let url = ["--download-url", "https://downloads.example/recard"];
+    for system in ["github", "gitlab", "shell"] {
+        let mut repository = Repository::with_program(system, &url).await;
+        let drift = |repository: &Repository| match system {
+            "github" => github_job(repository, "drift"),
+            "gitlab" => gitlab_job(repository, "drift", &["RECARD_READ_WEBHOOK_URL_FILE"]),
+            _ => {
+                let secret = repository.secret("RECARD_READ_WEBHOOK_URL");
+                let variables = [("RECARD_READ_WEBHOOK_URL".to_owned(), secret)].into();
+                repository.sh(&["sh", "ci/recard.sh"], "drift", &variables)
+            }
+        };
+        let drifted = drift(&repository);
+        assert!(drifted.stdout.contains("Drift: 3 customized"), "{system}: {drifted:?}");
+        repository.served = repository.env.file("other", "#!/bin/sh\ntouch started\n");
+        fs::set_permissions(&repository.served, fs::Permissions::from_mode(0o755)).unwrap();
+        let other = drift(&repository);
+        assert!(other.code != 0 && !repository.path("started").exists(), "{system}: {other:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn github_pipeline_with_an_image_takes_the_program_out_of_it() {
+    let repository = Repository::with_program("github", &["--image", IMAGE]).await;
+    let drifted = github_job(&repository, "drift");
+    assert!(drifted.stdout.contains("Drift: 3 customized"), "{drifted:?}");
+    assert!(repository.read("hub/calls").contains("docker rm made-up-container"));
+    let env = TestEnv::new();
+    let refused = env.run(&["init", "--ci", "gitlab", "--image", IMAGE]);
+    assert!(refused.code == 64 && refused.stderr.contains("has no shell"), "{refused:?}");
+    assert!(!env.at(".gitlab-ci.yml").exists());
 }
 
 #[test]

@@ -19,6 +19,10 @@ case "$1 $2" in
       "PATCH repos/acme/crm/issues/comments/"*) test -e "$state/comments/${5##*/}"; body "$@" > "$state/comments/${5##*/}" ;;
       *) exit 9 ;;
     esac ;;
+  "run download")
+    test "$3 $4 $5 $6" = "4711 --repo acme/crm --name"
+    to=.; if [ "${8:-}" = --dir ]; then to="$9"; fi
+    mkdir -p "$to"; cp -R "$state/artifacts/$7/." "$to" ;;
   "issue list") if [ -e "$state/issue" ]; then echo 7; fi ;;
   "issue create") file "$@" > "$state/issue" ;;
   "issue view") test "$3" = 7; cat "$state/issue" ;;

@@ -65,7 +65,10 @@ fn installs_by_name(line: &str) -> bool {
         let Some((_, rest)) = line.split_once(installer) else { return false };
         let command = rest.split(['#', ';', '|', '&', '`']).next().unwrap();
         let is_option = |word: &&str| {
-            !word.starts_with('-') && !word.starts_with('.') && !word.starts_with('$')
+            // A mounted folder is no name either, and `localhost` is this machine.
+            !word.starts_with(['-', '.', '$'])
+                && !word.contains(":/")
+                && !word.starts_with("localhost/")
         };
         command
             .split_whitespace()
@@ -79,6 +82,7 @@ fn install_commands_of_pipelines_and_documents_name_no_registry_package() {
     for line in [
         "run: cargo install --locked recard",
         "docker run ghcr.io/x/recard:1 plan",
+        "podman run -v store:/var/lib/recard recard plan",
         "- uses: recard/setup@v1",
     ] {
         assert!(installs_by_name(line), "{line}");
@@ -112,17 +116,90 @@ fn install_commands_of_pipelines_and_documents_name_no_registry_package() {
         }
     }
     assert!(looked > 100, "only {looked} files were looked at");
-    for template in ["github.yml", "gitlab.yml"] {
-        let text = fs::read_to_string(root.join("src/cli/templates").join(template)).unwrap();
-        let count = |word: &str| text.matches(word).count();
-        let downloads = count("\"${RECARD_URL:?");
-        assert!(downloads > 0 && downloads == count("sha256sum --check --strict"), "{template}");
-        assert_eq!(
-            downloads,
-            count("curl --fail --silent --show-error --location --proto '=https'"),
-            "{template}"
-        );
+}
+
+const SUM: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+
+/// Every pipeline, with each source of the program: options, files and texts.
+fn every_pipeline() -> Vec<(Vec<&'static str>, &'static str, String)> {
+    let url = ["--download-url", "https://downloads.example/recard-1"];
+    let image = concat!("registry.example/recard@sha256:", "22222222222222222222222222222222")
+        .to_owned()
+        + &SUM[32..];
+    let image: &'static str = image.leak();
+    let systems = [
+        ("github", ".github/workflows/recard.yml"),
+        ("gitlab", ".gitlab-ci.yml"),
+        ("shell", "ci/recard.sh"),
+    ];
+    let mut all = Vec::new();
+    for (system, file) in systems {
+        let mut sources = vec![vec![], url.to_vec(), [&url[..], &["--sha256", SUM]].concat()];
+        if system == "github" {
+            sources.push(vec!["--image", image]);
+        }
+        for source in sources {
+            let env = TestEnv::new();
+            let options = [&["init", "--ci", system], &source[..]].concat();
+            let ended = env.run(&options);
+            assert_eq!(ended.code, 0, "{ended:?}");
+            all.push((options, file, fs::read_to_string(env.at(file)).unwrap()));
+        }
     }
+    all
+}
+
+#[test]
+fn pipeline_of_each_source_checks_what_it_starts() {
+    let program = fs::read(env!("CARGO_BIN_EXE_recard")).unwrap();
+    let own = recard::model::Digest::hash(&program).to_string();
+    let own = own.strip_prefix("sha256:").unwrap();
+    for (options, file, text) in every_pipeline() {
+        assert!(!text.contains("@@"), "{options:?}\n{text}");
+        if file != "ci/recard.sh" {
+            let _: Value = serde_yaml::from_str(&text).unwrap();
+        }
+        let count = |word: &str| text.matches(word).count();
+        let downloads = count("curl --fail --silent --show-error --location --proto '=https'");
+        assert_eq!(downloads, count("sha256sum --check --strict"), "{options:?}");
+        let from_image = count("docker create \"$RECARD_IMAGE\"");
+        assert_eq!(from_image, if options.contains(&"--image") { 5 } else { 0 });
+        let starts_by_path = file == "ci/recard.sh" && !options.contains(&"--download-url");
+        assert_eq!(downloads + from_image == 0, starts_by_path, "{options:?}");
+        assert!(text.lines().all(|line| !installs_by_name(line)), "{options:?}");
+        // The sum is the one that was stated, or that of this very program, and no other.
+        let is_hex = |word: &&str| word.len() >= 40 && word.chars().all(|c| c.is_ascii_hexdigit());
+        let sums: Vec<&str> =
+            text.split(|c: char| !c.is_ascii_alphanumeric()).filter(is_hex).collect();
+        let expected = match (options.contains(&SUM), options.contains(&"--download-url")) {
+            (true, _) => vec![SUM],
+            (false, true) => vec![own],
+            (false, false) if options.contains(&"--image") => vec![SUM],
+            (false, false) => vec![],
+        };
+        assert_eq!(sums, expected, "{options:?}");
+        // No action but GitHub's own that keeps files.
+        let uses = text.lines().filter_map(|line| line.split_once("uses: "));
+        for (_, action) in uses {
+            assert_eq!(action, "actions/upload-artifact@v4", "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn source_of_the_program_that_is_unsafe_is_a_usage_error() {
+    let env = TestEnv::new();
+    for options in [
+        &["--download-url", "http://downloads.example/recard"][..],
+        &["--download-url", "https://downloads.example/recard.tar.xz"],
+        &["--download-url", "https://downloads.example/recard", "--sha256", "12"],
+        &["--sha256", SUM],
+        &["--image", "registry.example/recard:latest"],
+    ] {
+        let ended = env.run(&[&["init", "--ci", "github"], options].concat());
+        assert_eq!(ended.code, 64, "{ended:?}");
+    }
+    assert_eq!(fs::read_dir(env.path()).unwrap().count(), 0);
 }
 
 /// Returns the pipelines that `init` writes for GitHub and for GitLab.
@@ -137,11 +214,8 @@ fn pipelines() -> (Value, Value) {
 fn pipelines_fetch_the_whole_history() {
     let (workflow, pipeline) = pipelines();
     for (name, job) in workflow["jobs"].as_object().unwrap() {
-        let steps = job["steps"].as_array().unwrap();
-        let mut checkouts = steps
-            .iter()
-            .filter(|step| step["uses"].as_str().is_some_and(|uses| uses.contains("checkout")));
-        assert!(checkouts.all(|step| step["with"]["fetch-depth"] == 0), "{name}");
+        let first = job["steps"][0]["run"].as_str().unwrap();
+        assert!(first.contains("git fetch") && !first.contains("--depth"), "{name}");
     }
     assert_eq!(pipeline["variables"]["GIT_DEPTH"], "0");
 }
