@@ -98,6 +98,7 @@ impl ProgramSource {
     /// Returns what somebody has to set up for the program, as comments.
     fn setup(&self, system: CiSystem) -> String {
         let version = env!("CARGO_PKG_VERSION");
+        let indent = if system == CiSystem::Shell { "# " } else { "#   " };
         match (self, system) {
             (Self::Settings, CiSystem::Shell) => {
                 "# The program recard must be in the PATH; put it there from a place that you trust, and compare its checksum (sha256sum)."
@@ -115,10 +116,10 @@ impl ProgramSource {
                 )
             }
             (Self::Download { own: true, .. }, _) => format!(
-                "#   The address below must serve recard {version}, the very file that wrote this one: every job checks that."
+                "{indent}The address below must serve recard {version}, the very file that wrote this one: every job checks that."
             ),
             (Self::Download { own: false, .. }, _) => {
-                "#   The address below must serve the program with the checksum below it: every job checks that.".to_owned()
+                format!("{indent}The address below must serve the program with the checksum below it: every job checks that.")
             }
             (Self::Image(_), _) => {
                 "#   The runners must reach the image below. Its digest names one content and no other.".to_owned()

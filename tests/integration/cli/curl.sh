@@ -9,7 +9,7 @@ done
 echo "$method $last" >> "$state/calls"
 notes=https://gitlab.example/api/v4/projects/3/merge_requests/12/notes
 case "$method $last" in
-  "GET https://downloads.example/recard") test "$output" != /dev/null; ln -sf "$SERVED" "$output" ;;
+  "GET https://downloads.example/recard"*) test "$output" != /dev/null; ln -sf "$SERVED" "$output" ;;
   "GET $notes?per_page=100&sort=asc")
     separator='['
     for note in "$state"/comments/*; do

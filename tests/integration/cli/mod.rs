@@ -5,6 +5,8 @@ mod card;
 mod ci_templates;
 mod commands;
 #[cfg(unix)]
+mod contrib;
+#[cfg(unix)]
 mod conventions;
 mod doctor;
 #[cfg(unix)]

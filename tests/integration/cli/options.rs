@@ -4,13 +4,15 @@ use crate::support::env::{CommandOutput, TestEnv};
 
 const ESCAPE: char = '\u{1b}';
 
-/// A text without the numbers of a forecast, which follow how quickly the portal has just answered.
+/// A text without the numbers of a forecast, which follow how quickly the portal has just answered,
+/// and without the end of a log line, which names the run of the program.
 fn without_forecast(text: &str) -> String {
     let is_forecast = |line: &&str| {
         ["\"requests\": ", "\"seconds\": ", "Apply takes"].iter().any(|start| line.contains(start))
     };
     text.lines()
         .map(|line| if is_forecast(&line) { "FORECAST" } else { line })
+        .map(|line| if line.starts_with("{\"timestamp\"") { "LOG LINE" } else { line })
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -5,6 +5,8 @@ mod architecture;
 mod circles;
 mod dependencies;
 #[cfg(unix)]
+mod distribution;
+#[cfg(unix)]
 mod docs;
 mod fuzz;
 mod i18n;
