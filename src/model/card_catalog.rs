@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CardKind, EntityType, FieldLabels, SmartProcessType};
+use super::{CardKind, EntityType, FieldLabels, PipelinedType, SmartProcessType};
 use crate::i18n::Text;
 
 /// Pipelines of some types, and the smart processes of the portal.
@@ -112,6 +112,15 @@ impl KindNames {
                 match name {
                     Some(name) => tr!("{title}, pipeline {name} ({id})", title, name, id),
                     None => tr!("{title}, pipeline {id}", title, id),
+                }
+            }
+            (CardKind::NoPipeline(PipelinedType::SmartProcess(of)), _) => {
+                match self.processes.get(&of) {
+                    Some(title) => {
+                        let title = escape(title);
+                        tr!("{title} ({of}) without a listed pipeline", title, of)
+                    }
+                    None => kind.words(),
                 }
             }
             (kind, _) => kind.words(),

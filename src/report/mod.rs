@@ -9,6 +9,7 @@
 //! width of a terminal. Text of people and of the portal goes through `escape` in every format: it
 //! must not become markup, a mention, a formula, a workflow command or an escape sequence.
 
+mod alike;
 mod built_in_card;
 mod card;
 mod card_view;

@@ -253,6 +253,26 @@ fn plan_of_three_thousand_resets_with_four_layouts_is_four_groups_in_every_forma
 }
 
 #[test]
+fn held_cards_of_one_kind_and_reason_are_folded_unless_each_card_is_asked_for() {
+    let plan = planned(100, "Anna", "Start here", "New lead form");
+    assert_eq!(plan.counts().hold, 10);
+    let held = |text: &str| text.lines().filter(|line| line.contains("hold ")).count();
+    let shown = |grouping| {
+        let options = RenderOptions { grouping, ..RenderOptions::default() };
+        let text = render_plan(&plan, OutputFormat::Text, &options);
+        anstream::adapter::strip_str(&text).to_string()
+    };
+    let text = shown(Grouping::Layout);
+    assert!(held(&text) == 2 && text.contains("and 8 more cards of lead/simple"), "{text}");
+    assert_eq!(held(&shown(Grouping::None)), 10);
+    let comment = render_plan(&plan, OutputFormat::Markdown, &in_detail());
+    assert!(comment.contains("| and 8 more | |"), "{comment}");
+    let few = planned(50, "Anna", "Start here", "New lead form");
+    let few = render_plan(&few, OutputFormat::Text, &RenderOptions::default());
+    assert_eq!(held(&anstream::adapter::strip_str(&few).to_string()), 5);
+}
+
+#[test]
 fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
     let plan = planned(5_555, "Anna Каренина-Облонская", "Start here", "New lead form");
     assert_eq!(plan.resets().count(), 5_000);

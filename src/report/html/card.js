@@ -76,7 +76,7 @@ function show(view) {
   drawCard();
 }
 
-const described = ({ card, builtIn }) => [card < 0 ? "" : `${texts[card]}.`, builtIn ? words.builtIn : ""].filter(Boolean).join(" ");
+const described = ({ card, layout, builtIn }) => [card < 0 ? "" : `${texts[card]}.`, builtIn && layout >= 0 ? words.builtIn : ""].filter(Boolean).join(" ");
 
 /// Returns the fields of a layout: code, label and flag of each.
 function fieldsOf(layout) {

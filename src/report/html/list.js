@@ -69,6 +69,7 @@ function refresh() {
     if (!state.badges[row[BADGE]] || !state.kinds[row[KIND]]) return;
     if (department !== "" && !inDepartment[row[DEPARTMENTS]]) return;
     if (sort === "reason" && row[REASON] !== Number(number)) return;
+    if (sort === "kind" && row[KIND] !== Number(number)) return;
     if (sort === "manifest" && (row[ORIGIN] < 0 || data.origins[row[ORIGIN]].manifest !== Number(number))) return;
     if (!matches(row)) return;
     if (state.once) {
@@ -173,9 +174,13 @@ function count(column, value) {
   return rows.reduce((sum, row) => sum + (row[column] === value ? 1 : 0), 0);
 }
 
+/// The number of kinds of cards that have a button each. More of them stand in a list.
+const MAX_KIND_CHIPS = 4;
+
 function drawFilters() {
   const chips = data.badges.map((one, at) => chip(`${one.label} ${count(BADGE, at)}`, !one.off, (on) => { state.badges[at] = on; }));
-  if (data.kinds.length > 1) {
+  const areFew = data.kinds.length <= MAX_KIND_CHIPS;
+  if (data.kinds.length > 1 && areFew) {
     chips.push(...data.kinds.map((kind, at) => chip(`${kind} ${count(KIND, at)}`, true, (on) => { state.kinds[at] = on; })));
   }
   if (layouts.length > 0) chips.push(chip(words.once, false, (on) => { state.once = on; }));
@@ -188,5 +193,7 @@ function drawFilters() {
   const group = (label, sort, names) =>
     make("optgroup", { label }, ...names.map((name, at) => make("option", { value: `${sort}:${at}` }, texts[name])));
   if (data.reasons.length > 0) by("reasons").append(group(words.reason, "reason", data.reasons));
+  const kinds = data.kinds.map((name, at) => make("option", { value: `kind:${at}` }, `${name} (${count(KIND, at)})`));
+  if (!areFew) by("reasons").append(make("optgroup", { label: words.kind }, ...kinds));
   if (data.manifests.length > 0) by("reasons").append(group(words.manifest, "manifest", data.manifests));
 }

@@ -34,6 +34,7 @@ pub(super) fn words(purpose: Purpose) -> Words {
             ("everybody", tr!("everybody in the common view")),
             ("once", tr!("each layout once")),
             ("reason", tr!("Reason")),
+            ("kind", tr!("Kind of card")),
             ("manifest", tr!("Manifest")),
             ("view", tr!("view")),
             ("own", tr!("in their own view")),

@@ -8,6 +8,7 @@ use crate::i18n::Text;
 use crate::model::{Origin, OutcomeClass, SourceLocation};
 use crate::plan::diff::diff;
 use crate::report::PlanReport;
+use crate::report::alike::fold_alike;
 use crate::report::report_model::{About, ReportModel, Row, RowGroup};
 
 /// The groups that are tables, in the order in which they are read.
@@ -103,15 +104,20 @@ fn resets(text: &mut String, model: &ReportModel<'_>, rows: &[&Row<'_>], detail:
 /// Writes planned targets with the line of the manifests that each comes from.
 fn targets(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
     let _ = writeln!(text, "\n| {} |\n|---|---|---|---|", tr!("target | who | what | from"));
-    for row in rows.iter().take(detail.rows) {
+    let folded = fold_alike(rows);
+    for (row, more) in folded.iter().take(detail.rows) {
         if text.len() > detail.limit {
             return;
         }
         let (name, what) = (short(row.name), short(&row.told()));
         let place = row.origin.map(place).unwrap_or_default();
         let _ = writeln!(text, "| {} | {name} | {what} | {place} |", key(row));
+        if *more > 0 {
+            let alike = tr!("and {left} more", left = more);
+            let _ = writeln!(text, "| {alike} | | {what} | |");
+        }
     }
-    if let Some(left @ 1..) = rows.len().checked_sub(detail.rows) {
+    if let Some(left @ 1..) = folded.len().checked_sub(detail.rows) {
         let more =
             tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left);
         let _ = writeln!(text, "\n{more}");

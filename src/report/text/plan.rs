@@ -7,11 +7,12 @@ use super::rows::{self, Line};
 use crate::i18n::Text;
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::{GuardReport, Plan, PlanExtent};
+use crate::report::alike::fold_alike;
 use crate::report::humanize::CostLine;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
 use crate::report::review::kind_lines;
 use crate::report::style::{BAD, FAINT, GOOD, HEADING, WARNING};
-use crate::report::{Cost, DiffDetail, PlanReport, RenderOptions, RowFilter, visible};
+use crate::report::{Cost, DiffDetail, Grouping, PlanReport, RenderOptions, RowFilter, visible};
 
 /// Writes a plan.
 pub(super) fn write(
@@ -62,8 +63,15 @@ pub(super) fn write(
         (_, RowFilter::Targets) => true,
         (group, RowFilter::Changes) => group.is_some(),
     };
-    let rows = model.rows.iter().filter(is_listed);
-    let lines: Vec<Line<'_>> = rows.filter_map(|row| line(row, report, options.content)).collect();
+    let listed: Vec<&Row<'_>> = model.rows.iter().filter(is_listed).collect();
+    let rows = match (options.grouping, options.listing) {
+        (Grouping::Layout, RowFilter::Changes) => fold_alike(&listed),
+        _ => listed.into_iter().map(|row| (row, 0)).collect(),
+    };
+    let lines: Vec<Line<'_>> = rows
+        .into_iter()
+        .filter_map(|(row, more)| line(row, more, report, options.content))
+        .collect();
     rows::write(out, &lines)?;
     if out.len() > length {
         writeln!(out)?;
@@ -103,7 +111,12 @@ pub(in crate::report) fn partial(plan: &Plan) -> Option<Text> {
         .then(|| tr!("Partial: narrowed on the command line; the manifests may select more cards."))
 }
 
-fn line<'a>(row: &Row<'a>, report: &PlanReport<'_>, content: DiffDetail) -> Option<Line<'a>> {
+fn line<'a>(
+    row: &Row<'a>,
+    more: usize,
+    report: &PlanReport<'_>,
+    content: DiffDetail,
+) -> Option<Line<'a>> {
     let (style, word) = match row.group {
         Some(RowGroup::Held) => (WARNING, tr!("hold")),
         _ => (FAINT, tr!("keep")),
@@ -114,6 +127,15 @@ fn line<'a>(row: &Row<'a>, report: &PlanReport<'_>, content: DiffDetail) -> Opti
         let targets = &report.plan.targets;
         let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
         review::origin(&mut below, targets.get(index)?, report).ok()?;
+    }
+    if more > 0 {
+        let kind = key.kind;
+        let more = tr!(
+            "and {n} more card of {kind} with that reason; `--group none` lists it"
+                | "and {n} more cards of {kind} with that reason; `--group none` lists them" % more,
+            kind
+        );
+        writeln!(below, "       {FAINT}{more}{FAINT:#}").ok()?;
     }
     let text = visible(&row.told()).into_owned();
     Some(Line { style, word: word.into(), key, name: row.name, text, below })
