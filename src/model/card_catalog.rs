@@ -52,7 +52,7 @@ pub struct CardLabels(BTreeMap<EntityType, FieldLabels>);
 
 impl CardLabels {
     /// Returns the labels of a type; empty if they are not known.
-    pub fn of(&self, entity_type: EntityType) -> &FieldLabels {
+    pub fn for_type(&self, entity_type: EntityType) -> &FieldLabels {
         const UNKNOWN: &FieldLabels = &FieldLabels::EMPTY;
         self.0.get(&entity_type).unwrap_or(UNKNOWN)
     }

@@ -41,7 +41,7 @@ pub(super) struct CardAddress {
 
 impl CardAddress {
     /// Returns the address of a kind; `None` if no pipeline is known that the portal requires.
-    pub(super) fn of(kind: CardKind, leads: MethodFamily) -> Option<Self> {
+    pub(super) fn from_kind(kind: CardKind, leads: MethodFamily) -> Option<Self> {
         let extra = match kind {
             CardKind::Lead(lead) => Some(("leadCustomerType", u32::from(lead.number()))),
             CardKind::Deal(pipeline) => Some(("dealCategoryId", pipeline)),
@@ -91,7 +91,7 @@ pub(super) fn card_command(
     key: CardKey,
     leads: MethodFamily,
 ) -> Option<BatchCommand> {
-    let address = CardAddress::of(key.kind, leads)?;
+    let address = CardAddress::from_kind(key.kind, leads)?;
     let command = BatchCommand::new(address.method(operation));
     let mut command = match key.scope {
         CardScope::Common => command.with("scope", "C"),

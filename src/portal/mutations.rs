@@ -113,7 +113,7 @@ pub(super) async fn set_card(
     proceed: &(dyn Fn(&CardRead) -> bool + Sync),
 ) -> SingleSet {
     let not_sent = |text: &str| SingleSet::NotSent(CardRead::NoAnswer(text.to_owned()));
-    let Some(address) = CardAddress::of(key.kind, client.method_family()) else {
+    let Some(address) = CardAddress::from_kind(key.kind, client.method_family()) else {
         return not_sent(NO_ADDRESS);
     };
     let Some(body) = card::set_body(key, client.method_family(), layout) else {

@@ -55,7 +55,7 @@ struct Fields {
 /// If they cannot be written as JSON.
 pub fn encode_field_labels(labels: &PortalLabels) -> Result<Vec<u8>, FormatError> {
     let PortalLabels { at, portal, labels } = labels;
-    let lead = Fields::from(labels.of(EntityType::Lead));
+    let lead = Fields::from(labels.for_type(EntityType::Lead));
     let others = labels.iter().filter(|(of, _)| *of != EntityType::Lead);
     let others = others.map(|(of, labels)| (of.number(), Fields::from(labels))).collect();
     seal(FORMAT, &Document { at: *at, portal: portal.clone(), lead, others })
@@ -106,9 +106,9 @@ mod tests {
         labels.labels.update([(EntityType::Deal, deal)].into_iter().collect());
         let read = decode_field_labels(&encode_field_labels(&labels).unwrap()).unwrap();
         assert_eq!(read, labels);
-        let lead = read.labels.of(EntityType::Lead);
+        let lead = read.labels.for_type(EntityType::Lead);
         assert_eq!(lead.user_fields().collect::<Vec<_>>(), ["UF_CRM_2", "UF_CRM_1"]);
         assert_eq!(lead.get("UF_CRM_1"), None);
-        assert_eq!(read.labels.of(EntityType::Deal).get("STAGE_ID"), Some("Stage"));
+        assert_eq!(read.labels.for_type(EntityType::Deal).get("STAGE_ID"), Some("Stage"));
     }
 }

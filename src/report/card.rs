@@ -113,7 +113,7 @@ impl<'a> PersonCardsReport<'a> {
             layout: layout.map(|layout| {
                 LayoutJson::new(&CardContent::from_layout(
                     layout,
-                    self.labels.of(key.kind.entity_type()),
+                    self.labels.for_type(key.kind.entity_type()),
                 ))
             }),
         }
@@ -164,7 +164,8 @@ impl fmt::Display for PersonCardsReport<'_> {
             writeln!(f, "\n{HEADING}{key}{HEADING:#}  {state}")?;
             if let Some(layout) = layout {
                 for line in
-                    CardContent::from_layout(layout, self.labels.of(key.kind.entity_type())).lines()
+                    CardContent::from_layout(layout, self.labels.for_type(key.kind.entity_type()))
+                        .lines()
                 {
                     writeln!(f, "  {}", visible(&line))?;
                 }

@@ -184,7 +184,7 @@ impl Counts {
     fn new(survey: &CardInventory, belongs: impl Fn(&Person) -> bool) -> Self {
         let mut counts = Self::default();
         for kind in &survey.kinds {
-            *counts.of(*kind) = 0;
+            *counts.count_mut(*kind) = 0;
         }
         for person in survey.people.values().filter(|person| belongs(person)) {
             counts.people += 1;
@@ -193,7 +193,7 @@ impl Counts {
                 match survey.card(CardKey::personal(person.id, *kind)) {
                     CardPresence::Card(_) => {
                         has_any = true;
-                        *counts.of(*kind) += 1;
+                        *counts.count_mut(*kind) += 1;
                     }
                     CardPresence::Unread => is_unread = true,
                     CardPresence::Nothing => {}
@@ -206,7 +206,7 @@ impl Counts {
     }
 
     /// Returns the count of a kind.
-    fn of(&mut self, kind: CardKind) -> &mut u32 {
+    fn count_mut(&mut self, kind: CardKind) -> &mut u32 {
         match kind {
             CardKind::Lead(LeadCustomerType::Simple) => self.simple.get_or_insert_default(),
             CardKind::Lead(LeadCustomerType::Repeat) => self.repeat.get_or_insert_default(),

@@ -208,7 +208,7 @@ impl<'a> CardGroup<'a> {
     /// Returns the content of the layout; empty for cards that are reset without reading.
     pub(super) fn now(&self) -> CardContent {
         let Some(target) = self.targets.first() else { return CardContent::default() };
-        let labels = self.labels.of(target.key.kind.entity_type());
+        let labels = self.labels.for_type(target.key.kind.entity_type());
         self.layout.map(|layout| CardContent::from_layout(layout, labels)).unwrap_or_default()
     }
 
@@ -425,12 +425,12 @@ fn content(
         VisibleCard::CommonDefault => plan
             .common_defaults
             .get(&kind)
-            .map(|layout| CardContent::from_layout(layout, labels.of(kind.entity_type()))),
+            .map(|layout| CardContent::from_layout(layout, labels.for_type(kind.entity_type()))),
         VisibleCard::CommonCard => plan
             .common_card(kind)
-            .map(|layout| CardContent::from_layout(layout, labels.of(kind.entity_type()))),
+            .map(|layout| CardContent::from_layout(layout, labels.for_type(kind.entity_type()))),
         VisibleCard::BuiltIn => {
-            let labels = labels.of(kind.entity_type());
+            let labels = labels.for_type(kind.entity_type());
             kind.lead().map(|lead| CardContent::built_in(lead, labels))
         }
         VisibleCard::Unknown => None,

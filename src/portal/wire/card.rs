@@ -41,7 +41,7 @@ pub fn set_body(key: CardKey, leads: MethodFamily, layout: &Layout) -> Option<Ve
     }
 
     let data: &RawValue = serde_json::from_str(layout.as_json()).ok()?;
-    let address = CardAddress::of(key.kind, leads)?;
+    let address = CardAddress::from_kind(key.kind, leads)?;
     let (scope, user_id) = match key.scope {
         CardScope::Common => ("C", None),
         CardScope::Personal(user) => ("P", Some(user.get())),

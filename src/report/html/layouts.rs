@@ -73,11 +73,11 @@ impl<'a> Layouts<'a> {
     pub(super) fn content(&self, index: usize) -> CardContent {
         match self.cards.get(index) {
             Some(KnownCard::Layout(of, layout)) => {
-                self.privacy.content(CardContent::from_layout(layout, self.labels.of(*of)))
+                self.privacy.content(CardContent::from_layout(layout, self.labels.for_type(*of)))
             }
-            Some(KnownCard::BuiltIn(lead)) => {
-                self.privacy.fields(CardContent::built_in(*lead, self.labels.of(EntityType::Lead)))
-            }
+            Some(KnownCard::BuiltIn(lead)) => self
+                .privacy
+                .fields(CardContent::built_in(*lead, self.labels.for_type(EntityType::Lead))),
             None => CardContent::default(),
         }
     }

@@ -18,12 +18,12 @@ async fn labels_of_the_portal_are_kept_and_written_again_when_they_change() {
     let planned = env.run(&["plan", "-f", "lead.yaml"]);
     assert!(planned.code == 0 && !planned.stderr.contains("warning"), "{planned:?}");
     let labels = kept(&env).unwrap();
-    let label = |code| labels.labels.of(EntityType::Lead).get(code);
+    let label = |code| labels.labels.for_type(EntityType::Lead).get(code);
     assert_eq!(label("STATUS_ID"), Some("Status"));
     assert_eq!(label("UF_CRM_1712345678"), Some("Hall of the fair"));
     assert_eq!(label("UF_CRM_1712345679"), Some("Stand at the fair"));
     assert_eq!((label("UF_CRM_1798765432"), label("CLIENT")), (None, None));
-    let user_fields: Vec<_> = labels.labels.of(EntityType::Lead).user_fields().collect();
+    let user_fields: Vec<_> = labels.labels.for_type(EntityType::Lead).user_fields().collect();
     assert_eq!(user_fields, ["UF_CRM_1712345679", "UF_CRM_1712345678", "UF_CRM_1798765432"]);
 
     let file = env.store_folder().join("field-labels.json");
@@ -35,7 +35,7 @@ async fn labels_of_the_portal_are_kept_and_written_again_when_they_change() {
     });
     env.run(&["plan", "-f", "lead.yaml"]);
     assert_eq!(
-        kept(&env).unwrap().labels.of(EntityType::Lead).get("UF_CRM_1798765432"),
+        kept(&env).unwrap().labels.for_type(EntityType::Lead).get("UF_CRM_1798765432"),
         Some("Budget")
     );
 }
