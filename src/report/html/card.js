@@ -137,7 +137,7 @@ function sides(row) {
 function details(row) {
   const origin = row[ORIGIN] < 0 ? null : data.origins[row[ORIGIN]];
   const size = row[NOW] < 0 ? null : data.sizes[row[NOW]];
-  const about = [texts[row[KEY]], departmentsOf(row), texts[row[TEXT]]];
+  const about = [texts[row[KEY]], data.kinds[row[KIND]], departmentsOf(row), texts[row[TEXT]]];
   const parts = [
     make("div", { class: "who" }, make("h2", {}, named(row)), badge(row)),
     make("p", { class: "about" }, about.filter(Boolean).join(" · ")),
