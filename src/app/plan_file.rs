@@ -45,6 +45,7 @@ pub fn new_plan_file(
         commit: session.origin.commit.clone(),
         targets,
         marks,
+        kinds: plan.kinds.narrowed(&plan.kinds_besides_leads()),
         narrowed: plan.extent == PlanExtent::Partial,
         limits: planned.limits.clone(),
         violations: plan.guards.violations.clone(),

@@ -127,6 +127,7 @@ mod tests {
             ..sample.targets[1].clone()
         };
         PlanFileContent {
+            kinds: Default::default(),
             narrowed: false,
             manifest: declaration.digest,
             manifests: vec![PlanManifest {

@@ -69,7 +69,8 @@ pub fn reviewed_targets(
             (file.limits.clone(), also.map(|target| (target.key, target.also.clone())).collect())
         }
     };
-    DesiredState { targets, people: named, guards, shared, ..DesiredState::default() }
+    let kinds = file.kinds.clone();
+    DesiredState { targets, people: named, guards, shared, kinds, ..DesiredState::default() }
 }
 
 /// Cuts a plan that was made from [`reviewed_targets`] down to the reviewed and unchanged targets.
@@ -185,6 +186,7 @@ mod tests {
             ..sample.targets[1].clone()
         };
         PlanFileContent {
+            kinds: Default::default(),
             narrowed: false,
             targets: people.iter().map(target).collect(),
             marks: Vec::new(),

@@ -1,6 +1,6 @@
 //! Catalog of a portal's pipelines, categories and smart processes, as the caller may read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CardKind, EntityType, FieldLabels, PipelinedType, SmartProcessType};
 use crate::i18n::Text;
@@ -91,6 +91,25 @@ pub struct KindNames {
 }
 
 impl KindNames {
+    /// Returns `true` if no name is known.
+    pub fn is_empty(&self) -> bool {
+        self.pipelines.is_empty() && self.processes.is_empty()
+    }
+
+    /// Returns the names of some kinds.
+    #[must_use]
+    pub fn narrowed(&self, kinds: &BTreeSet<CardKind>) -> Self {
+        let is_named = |process: &SmartProcessType| {
+            kinds.iter().any(|kind| kind.entity_type() == EntityType::SmartProcess(*process))
+        };
+        let pipelines = self.pipelines.iter().filter(|(kind, _)| kinds.contains(kind));
+        let processes = self.processes.iter().filter(|(process, _)| is_named(process));
+        Self {
+            pipelines: pipelines.map(|(kind, name)| (*kind, name.clone())).collect(),
+            processes: processes.map(|(process, title)| (*process, title.clone())).collect(),
+        }
+    }
+
     /// Returns a kind in words, with the names that are known made safe by `escape`.
     pub fn words(&self, kind: CardKind, escape: impl Fn(&str) -> String) -> Text {
         let name = self.pipelines.get(&kind).map(|name| escape(name));

@@ -34,6 +34,14 @@ fn kinds() -> impl Strategy<Value = CardKind> {
     ]
 }
 
+fn kind_names() -> impl Strategy<Value = KindNames> {
+    let process = (0_u32..32).prop_map(|number| SmartProcessType::new(128 + number).unwrap());
+    let name = || any::<String>().prop_map(Box::<str>::from);
+    let pipelines = prop::collection::btree_map(kinds(), name(), 0..3);
+    (pipelines, prop::collection::btree_map(process, name(), 0..3))
+        .prop_map(|(pipelines, processes)| KindNames { pipelines, processes })
+}
+
 fn keys() -> impl Strategy<Value = CardKey> {
     prop_oneof![
         kinds().prop_map(CardKey::common),
@@ -214,20 +222,21 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
     let found = || prop::collection::vec(violations(), 0..4);
     let people = prop::collection::vec(users(), 0..4);
     let selected = prop::collection::btree_map(any::<String>().prop_map(Arc::from), people, 0..3);
-    let guards = (limits(), found(), found(), selected, any::<[u32; 2]>());
+    let guards = (limits(), found(), found(), selected, any::<[u32; 2]>(), kind_names());
     (head, manifests, prop::option::of(any::<String>()), (targets, marks), guards).prop_map(
         |(
             head,
             manifests,
             commit,
             (targets, mut marks),
-            (limits, violations, acknowledged, selected, numbers),
+            (limits, violations, acknowledged, selected, numbers, kinds),
         )| {
             let (one, other, portal, caller, caller_name, manifest) = head;
             marks.retain(|key, _| !targets.contains_key(key));
             let reset = u32::try_from(targets.len()).unwrap();
             let targets = targets.into_iter();
             PlanFileContent {
+                kinds,
                 narrowed: false,
                 created: one.min(other),
                 expires: one.max(other),

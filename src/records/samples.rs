@@ -151,6 +151,7 @@ pub(crate) fn plan() -> PlanFileContent {
     };
     let violation = |kind| Violation { source: LimitSource::OnlyManifest, kind };
     PlanFileContent {
+        kinds: Default::default(),
         narrowed: false,
         created: "2026-11-01T09:00:00Z".parse().unwrap(),
         expires: "2026-11-02T09:00:00Z".parse().unwrap(),

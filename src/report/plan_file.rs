@@ -1,10 +1,13 @@
 //! Plan file in every format: its resets, its guards, and its use.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
+use super::review::kind_line;
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
-use crate::model::{CardKey, CardState, Layout, Observed, Snapshot};
+use crate::model::{CardKey, CardKind, CardState, Layout, Observed, Snapshot};
 use crate::plan::PlanCounts;
 use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
 
@@ -81,6 +84,9 @@ impl PlanFileReport<'_> {
             let (name, reason, file) = (&manifest.name, &manifest.reason, &manifest.file);
             lines.push(tr!("manifest {name}: {reason} ({file})", name, reason, file));
         }
+        let kinds = content.targets.iter().map(|target| target.key.kind);
+        let kinds: BTreeSet<CardKind> = kinds.filter(|kind| kind.lead().is_none()).collect();
+        lines.extend(kinds.into_iter().map(|kind| kind_line(kind, &content.kinds, str::to_owned)));
         lines.extend(content.commit.as_ref().map(|commit| tr!("commit {commit}", commit)));
         lines.push(use_line(self.used));
         let changed = self.present.map_or(0, |present| present.settled.len());

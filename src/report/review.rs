@@ -358,9 +358,18 @@ impl Afterwards {
 /// Returns a line for each kind of card of a plan besides leads, with its name made safe by
 /// `escape`.
 pub(super) fn kind_lines(plan: &Plan, escape: impl Fn(&str) -> String + Copy) -> Vec<Text> {
-    let line =
-        |kind: CardKind| tr!("Cards {kind}: {words}", kind, words = plan.kinds.words(kind, escape));
-    plan.kinds_besides_leads().into_iter().map(line).collect()
+    let kinds = plan.kinds_besides_leads().into_iter();
+    kinds.map(|kind| kind_line(kind, &plan.kinds, escape)).collect()
+}
+
+/// Returns the line on a kind of card.
+pub(super) fn kind_line(
+    kind: CardKind,
+    names: &KindNames,
+    escape: impl Fn(&str) -> String,
+) -> Text {
+    let words = names.words(kind, escape);
+    tr!("Cards {kind}: {words}", kind, words)
 }
 
 /// Returns a heading within a diff.

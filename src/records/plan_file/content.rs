@@ -10,7 +10,8 @@ use super::PlanBinding;
 use super::sealed_plan::{PlanContent, is_sorted};
 use super::v1::{self, CountsV1};
 use crate::model::{
-    CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId,
+    CardKey, Digest, Generation, GuardLimits, KindNames, Layout, Origin, PersonName, PortalId,
+    UserId,
 };
 use crate::plan::{Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Removal, Violation};
 use crate::records::{FormatError, stored};
@@ -42,6 +43,9 @@ pub struct PlanFileContent {
     pub created: Timestamp,
     /// The time from which it is refused.
     pub expires: Timestamp,
+    /// The names of the kinds of cards, for display; none for leads.
+    #[serde(default, with = "stored", skip_serializing_if = "KindNames::is_empty")]
+    pub kinds: KindNames,
     /// The limits of the manifests. They are measured again at apply.
     #[serde(with = "stored")]
     pub limits: GuardLimits,

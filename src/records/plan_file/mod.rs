@@ -14,6 +14,7 @@
 
 mod content;
 mod error;
+mod kind_names;
 mod lifetime;
 mod restore;
 mod sealed_plan;
