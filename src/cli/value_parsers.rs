@@ -60,6 +60,14 @@ fn id<T: std::str::FromStr>(text: &str) -> Result<T, String> {
         .map_err(|_| "an id is a whole number from 1 to 2147483646, in decimal digits".to_owned())
 }
 
+/// Parses the number of emulated portals.
+#[cfg(feature = "emulator")]
+pub(super) fn portals(text: &str) -> Result<std::num::NonZeroU32, String> {
+    let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());
+    let number = number.filter(|number| *number <= 9999).and_then(std::num::NonZeroU32::new);
+    number.ok_or_else(|| "there can be 1 to 9999 portals".to_owned())
+}
+
 /// Parses the limit on people.
 pub(super) fn people(text: &str) -> Result<u32, String> {
     let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());

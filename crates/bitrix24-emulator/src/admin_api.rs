@@ -12,6 +12,7 @@
 //! | `GET /counters`, `DELETE /counters` | returns or resets the counters |
 //! | `GET /complaints`, `DELETE /complaints` | returns or clears the complaints |
 //! | `PUT /faults`, `DELETE /faults` | sets or removes a fault script |
+//! | `GET /portals` | returns the names of several portals; `/portals/NAME/state` and so on is one of them |
 //! | `PUT /history`, `GET /history`, `DELETE /history` | starts, returns or stops the event log |
 
 use std::net::IpAddr;
@@ -22,9 +23,30 @@ use serde_json::{Value, json};
 
 use crate::fault_injection::FaultScript;
 use crate::limits::LimitLevels;
+use crate::portals::Portals;
 use crate::seed::Seed;
 use crate::server_state::{Counters, EmulatedPortal, ServerState};
 use crate::state::PortalState;
+
+/// Answers an admin request about one of several portals, or about the first one.
+pub(super) fn answer_for(
+    portals: &Portals,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> (u16, String) {
+    let Some(rest) = path.strip_prefix("/portals") else {
+        return answer(&portals.first, method, path, body);
+    };
+    let Some((name, rest)) = rest.strip_prefix('/').and_then(|rest| rest.split_once('/')) else {
+        let names: Vec<&String> = portals.named.keys().collect();
+        return (200, json!(names).to_string());
+    };
+    match portals.named.get(name.split(':').next().unwrap_or(name)) {
+        Some(portal) => answer(portal, method, &format!("/{rest}"), body),
+        None => (404, json!({ "error": "no such portal" }).to_string()),
+    }
+}
 
 /// Answers an admin request with a status and JSON.
 pub(super) fn answer(
@@ -62,7 +84,7 @@ fn handle(
             Ok(json!({}))
         }
         ("DELETE", "/state") => {
-            let first = server.first.clone();
+            let first = PortalState::clone(&server.first);
             replace(&mut server, first);
             Ok(json!({}))
         }

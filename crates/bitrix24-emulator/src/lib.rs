@@ -35,7 +35,9 @@ mod people;
 mod php;
 mod php_number;
 mod pipelines;
+mod portal;
 mod portal_additions;
+mod portals;
 mod query;
 mod reply;
 mod request;
@@ -48,8 +50,11 @@ mod time;
 mod tls;
 mod xss_filter;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,14 +68,16 @@ pub use event_log::{RowChange, StateEvent};
 pub use fault_injection::FaultScriptError;
 pub use limits::Limits;
 pub use option_rows::CardRow;
+pub use portal::{Portal, Webhook};
 pub use seed::Seed;
 pub use server_state::Counters;
 pub use state::{Release, StateError};
 pub use tls::Tls;
 
-use fault_injection::FaultScript;
+use portals::Portals;
 use server::{AdminAccess, Endpoint};
 use server_state::{EmulatedPortal, ServerState};
+use state::PortalState;
 
 /// Options of a new emulator.
 #[derive(Clone, Debug)]
@@ -89,6 +96,9 @@ pub struct EmulatorOptions {
     pub command_time: Duration,
     /// TLS of the portal; none by default. The admin API has none.
     pub tls: Option<Tls>,
+    /// The number of portals behind the address, told apart by their host names
+    /// `p0001.localhost`, `p0002.localhost` and so on; by default one portal without a name.
+    pub portals: Option<NonZeroU32>,
 }
 
 impl Default for EmulatorOptions {
@@ -102,29 +112,31 @@ impl Default for EmulatorOptions {
             limits: Limits::default(),
             command_time: Duration::ZERO,
             tls: None,
+            portals: None,
         }
     }
 }
 
-/// Webhook of the emulated portal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Webhook {
-    /// The owner.
-    pub user: i64,
-    /// The URL, with a slash at the end.
-    pub url: String,
-}
-
 /// Running emulator. It ends on drop.
+///
+/// It stands for its portal, or for the first one of several.
 #[derive(Debug)]
 pub struct Emulator {
-    portal: Arc<EmulatedPortal>,
-    rest: SocketAddr,
+    first: Portal,
+    /// Portals with names; empty for one portal.
+    named: Vec<Portal>,
     control: SocketAddr,
     stop: watch::Sender<bool>,
     endpoints: Vec<JoinHandle<()>>,
-    has_tls: bool,
     authority: Option<String>,
+}
+
+impl Deref for Emulator {
+    type Target = Portal;
+
+    fn deref(&self) -> &Portal {
+        &self.first
+    }
 }
 
 impl Emulator {
@@ -144,7 +156,16 @@ impl Emulator {
     /// If an address is not available, a certificate cannot be used, or the seed is not the state
     /// of a portal.
     pub async fn start_with(options: EmulatorOptions) -> io::Result<Self> {
-        let EmulatorOptions { listen, control, seed, release, limits, command_time, tls } = options;
+        let EmulatorOptions {
+            listen,
+            control,
+            seed,
+            release,
+            limits,
+            command_time,
+            tls,
+            portals: number,
+        } = options;
         let mut state = seed
             .state()
             .map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem.to_string()))?;
@@ -157,12 +178,35 @@ impl Emulator {
             None => (None, None),
         };
         let has_tls = acceptor.is_some();
-        let mut server = ServerState::new(state, limits, command_time);
-        server.has_tls = has_tls;
-        let portal = EmulatedPortal::new(server);
         let (stop, stopped) = watch::channel(false);
         let (rest, control) = (TcpListener::bind(listen).await?, TcpListener::bind(control).await?);
         let addresses = (rest.local_addr()?, control.local_addr()?);
+        let scheme = if has_tls { "https" } else { "http" };
+        let portal = |state: Arc<PortalState>, host: String| Portal {
+            inner: EmulatedPortal::new(ServerState {
+                has_tls,
+                ..ServerState::new(state, limits.clone(), command_time)
+            }),
+            rest: format!("{scheme}://{host}/rest"),
+        };
+        let numbers = 1..=number.map_or(0, NonZeroU32::get);
+        let names: Vec<String> = numbers.map(portals::host_name).collect();
+        let named: Vec<Portal> = names
+            .iter()
+            .map(|name| {
+                let state = state.with_secrets_of(name);
+                portal(Arc::new(state), format!("{name}:{}", addresses.0.port()))
+            })
+            .collect();
+        let first = match named.first() {
+            Some(first) => first.clone(),
+            None => portal(Arc::new(state), addresses.0.to_string()),
+        };
+        let inner = named.iter().map(|portal| Arc::clone(&portal.inner));
+        let portals = Arc::new(Portals {
+            first: Arc::clone(&first.inner),
+            named: names.into_iter().zip(inner).collect::<BTreeMap<_, _>>(),
+        });
         let access = if addresses.1.ip().is_loopback() {
             AdminAccess::ThisMachine
         } else {
@@ -173,27 +217,18 @@ impl Emulator {
             .map(|(listener, endpoint)| {
                 tokio::spawn(server::serve(
                     listener,
-                    Arc::clone(&portal),
+                    Arc::clone(&portals),
                     endpoint,
                     stopped.clone(),
                 ))
             })
             .collect();
-        Ok(Self {
-            portal,
-            rest: addresses.0,
-            control: addresses.1,
-            stop,
-            endpoints,
-            has_tls,
-            authority,
-        })
+        Ok(Self { first, named, control: addresses.1, stop, endpoints, authority })
     }
 
-    /// Returns the URL in front of webhooks: `http://127.0.0.1:PORT/rest`, with TLS `https://…`.
-    pub fn rest_url(&self) -> String {
-        let scheme = if self.has_tls { "https" } else { "http" };
-        format!("{scheme}://{}/rest", self.rest)
+    /// Returns the portals with host names; empty for an emulator of one portal.
+    pub fn portals(&self) -> &[Portal] {
+        &self.named
     }
 
     /// Returns the authority of the certificate that was made at the start, as PEM: a client has to
@@ -207,103 +242,27 @@ impl Emulator {
         format!("http://{}", self.control)
     }
 
-    /// Returns all webhooks of the portal.
-    pub fn webhooks(&self) -> Vec<Webhook> {
-        let server = self.portal.server();
-        let url = |row: &state::WebhookRow| {
-            format!("{}/{}/{}/", self.rest_url(), row.user_id, row.secret)
-        };
-        server
-            .state
-            .webhooks
-            .iter()
-            .map(|row| Webhook { user: row.user_id, url: url(row) })
-            .collect()
-    }
-
-    /// Returns the first webhook of a person.
-    pub fn webhook_url(&self, user: i64) -> Option<String> {
-        self.webhooks().into_iter().find(|webhook| webhook.user == user).map(|webhook| webhook.url)
-    }
-
-    /// Returns the counters.
-    pub fn counters(&self) -> Counters {
-        self.portal.server().counters.clone()
-    }
-
-    /// Returns the requests that a careful client would never have sent.
-    pub fn complaints(&self) -> Vec<Complaint> {
-        self.portal.server().complaints.clone()
-    }
-
-    /// Returns the whole state: `variant`, `environment`, `portal`, `options`.
-    pub fn state(&self) -> Value {
-        self.portal.server().state.to_json()
-    }
-
-    /// Replaces the whole state.
-    ///
-    /// # Errors
-    ///
-    /// If the value is not the state of a portal; then the state stays.
-    pub fn set_state(&self, state: &Value) -> Result<(), StateError> {
-        let state = state::PortalState::from_json(state)?;
-        admin_api::replace(&mut self.portal.server(), state);
-        Ok(())
-    }
-
-    /// Returns the rows of cards of all kinds, by owner and name.
-    pub fn rows(&self) -> Vec<CardRow> {
-        self.portal.server().state.card_rows()
-    }
-
-    /// Puts a row of a card, as if a person had saved it in the interface; one of the same name, in
-    /// any spelling, is replaced.
-    pub fn put_row(&self, row: CardRow) {
-        self.portal.server().state.put(row);
-    }
-
-    /// Returns a number that grows with every change of a row: it tells if the state must be saved.
-    pub fn changes(&self) -> u64 {
-        self.portal.server().state.changes
-    }
-
-    /// Sets a fault script: a list of rules, in the form of `PUT /faults`. Each rule has `do` (the
-    /// effect), and may have `method`, `inside`, `nth`, `from`, `every`, `probability` with `seed`,
-    /// and `times` (the requests). Webhooks that an earlier script has expired are valid again.
-    ///
-    /// # Errors
-    ///
-    /// If the value is not a script; then the earlier one stays.
-    pub fn set_faults(&self, script: &Value) -> Result<(), FaultScriptError> {
-        let faults = FaultScript::read(script)?;
-        let mut server = self.portal.server();
-        server.faults = faults;
-        server.reset_expired();
-        Ok(())
-    }
-
-    /// Starts an empty event log of cards and faults.
-    pub fn keep_history(&self) {
-        self.portal.server().event_log.start();
-    }
-
-    /// Returns the events since [`Self::keep_history`], in order.
-    pub fn history(&self) -> Vec<StateEvent> {
-        self.portal.server().event_log.events().to_vec()
-    }
-
     /// Returns the content of `recard emulate --ready-file`: `rest`, `control` and `webhooks`, and
-    /// with a certificate that was made at the start its `authority`.
+    /// with a certificate that was made at the start its `authority`. Several portals are listed
+    /// under `portals`, each with its name.
     pub fn ready_document(&self) -> Value {
-        let webhooks: Vec<Value> = self
-            .webhooks()
-            .into_iter()
-            .map(|Webhook { user, url }| serde_json::json!({ "user": user, "url": url }))
-            .collect();
-        let mut ready = serde_json::json!({ "rest": self.rest_url(), "control": self.control_url(), "webhooks": webhooks });
-        if let (Some(ready), Some(authority)) = (ready.as_object_mut(), self.authority()) {
-            ready.insert("authority".into(), authority.into());
+        let mut ready = self.addresses();
+        let mut add = |key: &str, value: Value| {
+            ready.as_object_mut().map(|ready| ready.insert(key.into(), value));
+        };
+        add("control", self.control_url().into());
+        if let Some(authority) = self.authority() {
+            add("authority", authority.into());
+        }
+        if !self.named.is_empty() {
+            let portals = self.named.iter().map(|portal| {
+                let mut addresses = portal.addresses();
+                addresses
+                    .as_object_mut()
+                    .map(|addresses| addresses.insert("portal".into(), portal.host().into()));
+                addresses
+            });
+            add("portals", portals.collect());
         }
         ready
     }

@@ -19,9 +19,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::admin_api;
 use crate::handler;
+use crate::portals::Portals;
 use crate::reply::{JSON, Reply, ResponseParts};
 use crate::request::IncomingRequest;
-use crate::server_state::EmulatedPortal;
 
 /// Body that may break off.
 type ResponseBody = BoxBody<Bytes, std::io::Error>;
@@ -50,7 +50,7 @@ pub(super) enum AdminAccess {
 /// Serves connections until the stop.
 pub(super) async fn serve(
     listener: TcpListener,
-    portal: Arc<EmulatedPortal>,
+    portals: Arc<Portals>,
     endpoint: Endpoint,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -61,19 +61,19 @@ pub(super) async fn serve(
         };
         let Ok((stream, source)) = accepted else { continue };
         let _ = stream.set_nodelay(true);
-        let (portal, endpoint, mut stop) = (Arc::clone(&portal), endpoint.clone(), stop.clone());
+        let (portals, endpoint, mut stop) = (Arc::clone(&portals), endpoint.clone(), stop.clone());
         tokio::spawn(async move {
             let connection = async {
                 match endpoint {
                     Endpoint::Rest(Some(acceptor)) => {
                         // A client that does not trust the certificate, or speaks no TLS, is gone.
                         if let Ok(stream) = acceptor.accept(stream).await {
-                            connection(stream, portal, None, source).await;
+                            connection(stream, portals, None, source).await;
                         }
                     }
-                    Endpoint::Rest(None) => connection(stream, portal, None, source).await,
+                    Endpoint::Rest(None) => connection(stream, portals, None, source).await,
                     Endpoint::Control(access) => {
-                        connection(stream, portal, Some(access), source).await;
+                        connection(stream, portals, Some(access), source).await;
                     }
                 }
             };
@@ -88,13 +88,13 @@ pub(super) async fn serve(
 /// Serves one connection: that of the portal, or with an access rule that of the admin API.
 async fn connection<S>(
     stream: S,
-    portal: Arc<EmulatedPortal>,
+    portals: Arc<Portals>,
     access: Option<AdminAccess>,
     source: SocketAddr,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let service = service_fn(move |request| answer(Arc::clone(&portal), access, source, request));
+    let service = service_fn(move |request| answer(Arc::clone(&portals), access, source, request));
     // A client that goes away, and a requested cut, are not errors here.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -103,7 +103,7 @@ async fn connection<S>(
 }
 
 async fn answer(
-    portal: Arc<EmulatedPortal>,
+    portals: Arc<Portals>,
     access: Option<AdminAccess>,
     source: SocketAddr,
     request: Request<IncomingBody>,
@@ -119,10 +119,14 @@ async fn answer(
             if access == AdminAccess::ThisMachine && admin_api::comes_from_a_page(&head.headers) {
                 (403, r#"{"error":"not for pages in a browser"}"#.to_owned())
             } else {
-                admin_api::answer(&portal, &head.method, head.uri.path(), &body)
+                admin_api::answer_for(&portals, &head.method, head.uri.path(), &body)
             };
         return Ok(response(status, JSON, full(text), None));
     }
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(portal) = portals.find(host) else {
+        return Ok(response(404, JSON, full(r#"{"error":"no such portal"}"#.to_owned()), None));
+    };
     let content_type = head.headers.get(header::CONTENT_TYPE);
     let incoming = IncomingRequest {
         verb: head.method.as_str().to_owned(),
@@ -133,7 +137,7 @@ async fn answer(
         // Compressed bodies are not unpacked: the bytes are read as they came.
         body: body.to_vec(),
     };
-    match handler::answer(&portal, &source.ip().to_string(), incoming).await {
+    match handler::answer(portal, &source.ip().to_string(), incoming).await {
         Reply::Answer(ResponseParts { status, content_type, body, location }) => {
             Ok(with_cors(response(status, content_type, full(body), location)))
         }

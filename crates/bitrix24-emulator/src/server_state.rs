@@ -57,7 +57,7 @@ pub(super) struct ServerState {
     /// The event log, if it is kept.
     pub(super) event_log: EventLog,
     /// The first state of the portal.
-    pub(super) first: PortalState,
+    pub(super) first: Arc<PortalState>,
     /// Webhooks that a fault has expired.
     pub(super) expired: Vec<String>,
     /// The portal is reached by TLS.
@@ -90,10 +90,15 @@ impl EmulatedPortal {
 
 impl ServerState {
     /// Creates a portal without requests so far.
-    pub(super) fn new(state: PortalState, limits: Limits, command_time: Duration) -> Self {
+    pub(super) fn new(
+        first: impl Into<Arc<PortalState>>,
+        limits: Limits,
+        command_time: Duration,
+    ) -> Self {
+        let first = first.into();
         Self {
-            first: state.clone(),
-            state,
+            state: PortalState::clone(&first),
+            first,
             limits,
             command_time,
             levels: LimitLevels::default(),

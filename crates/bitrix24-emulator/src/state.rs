@@ -296,6 +296,14 @@ impl PortalState {
         self.environment.server_settings.get(name)
     }
 
+    /// Returns the same state with secrets of its own, so that a webhook opens one portal alone.
+    pub(super) fn with_secrets_of(&self, host: &str) -> Self {
+        let mut state = self.clone();
+        let name = host.split('.').next().unwrap_or_default();
+        state.webhooks.iter_mut().for_each(|webhook| webhook.secret.push_str(name));
+        state
+    }
+
     /// Returns the webhook of an address: by its secret, in any letter case, and by the id or the
     /// login of its owner.
     pub(super) fn webhook(&self, owner: &str, secret: &str) -> Option<&WebhookRow> {

@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -135,6 +136,11 @@ impl HttpTransport {
             Channel::PlainLocal => builder.tls_certs_only([]),
             Channel::Local => with_roots(builder.https_only(true), network)?,
             Channel::Remote => with_proxy(with_roots(builder.https_only(true), network)?, network)?,
+        };
+        let builder = match webhook.name_of_this_machine() {
+            // The port is that of the URL.
+            Some(name) => builder.resolve(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            None => builder,
         };
         // Without roots of its own reqwest uses those of the system, and fails only if it has none.
         let asks_the_system = webhook.channel() != Channel::PlainLocal && network.roots.is_none();

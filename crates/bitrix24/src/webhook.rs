@@ -130,6 +130,13 @@ impl WebhookUrl {
         self.channel
     }
 
+    /// Returns the host if it is a name below `localhost`. Such a name means this machine, by RFC
+    /// 6761, and is never looked up, because resolvers differ in what they make of it.
+    pub(crate) fn name_of_this_machine(&self) -> Option<&str> {
+        let host = self.authority.split(':').next()?;
+        host.ends_with(".localhost").then_some(host)
+    }
+
     /// Returns the full URL of a method. It holds the secret: only the transport may call this, and
     /// nothing may print it.
     pub(crate) fn method_url(&self, method: &str) -> Option<Url> {
@@ -149,13 +156,15 @@ impl fmt::Display for WebhookUrl {
     }
 }
 
-/// Returns `true` if a URL is of this machine; `None` if it has no host. A name other than
-/// `localhost` is never looked up.
+/// Returns `true` if a URL is of this machine; `None` if it has no host. No name but `localhost`
+/// and those below it is of this machine, whatever it resolves to.
 fn is_local(url: &Url) -> Option<bool> {
     let host = url.host_str()?;
     let literal = host.trim_start_matches('[').trim_end_matches(']');
     Some(
-        host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
     )
 }
 
@@ -189,7 +198,9 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_this_machine_alone() {
-        for host in ["127.0.0.1:8080", "127.9.9.9", "localhost:81", "[::1]:8080"] {
+        for host in
+            ["127.0.0.1:8080", "127.9.9.9", "localhost:81", "p0001.localhost:81", "[::1]:8080"]
+        {
             let webhook = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap();
             assert_eq!((webhook.channel(), webhook.authority()), (Channel::PlainLocal, host));
         }
@@ -201,7 +212,13 @@ mod tests {
             WebhookUrl::parse("https://a.example/rest/1/key/").unwrap().channel(),
             Channel::Remote
         );
-        for host in ["company.bitrix24.com", "10.0.0.1", "localhost.example", "127.0.0.1.example"] {
+        for host in [
+            "company.bitrix24.com",
+            "10.0.0.1",
+            "localhost.example",
+            "notlocalhost",
+            "127.0.0.1.example",
+        ] {
             let error = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap_err();
             assert_eq!(error, WebhookUrlError::NotHttps, "{host}");
         }

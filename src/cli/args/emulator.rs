@@ -23,6 +23,10 @@ pub(in crate::cli) struct EmulateArgs {
     /// Content of the portal: company, empty, users=N, or a file with a state
     #[arg(long, value_name = "SEED", default_value = "company")]
     pub(in crate::cli) seed: String,
+    /// Number of portals behind the address, told apart by their host names p0001.localhost,
+    /// p0002.localhost and so on
+    #[arg(long, value_name = "NUMBER", value_parser = value_parsers::portals, conflicts_with = "tls", conflicts_with = "tls_cert")]
+    pub(in crate::cli) portals: Option<std::num::NonZeroU32>,
     /// Release: current, mid or legacy-read; by default that of the seed
     #[arg(long, value_name = "RELEASE")]
     pub(in crate::cli) release: Option<String>,
@@ -35,7 +39,7 @@ pub(in crate::cli) struct EmulateArgs {
     pub(in crate::cli) command_time: Duration,
     /// Script of faults (JSON): a list of rules such as {"method": "batch", "inside":
     /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"};
-    /// docs/portal-behaviour.md lists all faults
+    /// of several portals {"p0002": [...]}; docs/portal-behaviour.md lists all faults
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) faults: Option<PathBuf>,
     /// Serve the portal by TLS, with a certificate of an authority made at the start

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use bitrix24_emulator::{Emulator, EmulatorOptions, Limits, Release, Seed, Tls};
+use bitrix24_emulator::{Emulator, EmulatorOptions, Limits, Portal, Release, Seed, Tls};
 use serde_json::Value;
 
 use crate::cli::args::EmulateArgs;
@@ -12,6 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
+use crate::i18n::Text;
 use crate::model::decimal;
 use crate::report::pretty as json;
 use crate::store::{read_whole, write_whole};
@@ -46,6 +47,7 @@ pub(in crate::cli) async fn run(
         limits: limits(&arguments.limits)?,
         command_time: arguments.command_time,
         tls: tls(arguments)?,
+        portals: arguments.portals,
     };
     if let Some(path) = &arguments.ready_file {
         // A process that waits for the file must not find that of an earlier emulator.
@@ -58,9 +60,7 @@ pub(in crate::cli) async fn run(
         _ => CliError::general(tr!("the emulator does not start: {problem}", problem)),
     })?;
     if let Some(path) = &arguments.faults {
-        emulator
-            .set_faults(&read(path)?)
-            .map_err(|problem| CliError::general(tr!("{}: {problem}", path.display(), problem)))?;
+        set_faults(&emulator, path)?;
     }
     if let (Some(path), Some(authority)) = (&arguments.tls_ca_out, emulator.authority()) {
         write_whole(path, authority.as_bytes())?;
@@ -77,6 +77,28 @@ pub(in crate::cli) async fn run(
     }
     emulator.stop().await;
     Ok(exit::DONE)
+}
+
+/// Sets a script of faults for every portal, or a script for each portal that it names.
+fn set_faults(emulator: &Emulator, path: &Path) -> Result<(), CliError> {
+    let script = read(path)?;
+    let wrong = |problem: Text| CliError::general(tr!("{}: {problem}", path.display(), problem));
+    let set = |portal: &Portal, script: &Value| {
+        portal.set_faults(script).map_err(|problem| wrong(problem.to_string().into()))
+    };
+    let Some(scripts) = script.as_object().filter(|_| !emulator.portals().is_empty()) else {
+        let portals = emulator.portals();
+        let all = if portals.is_empty() { std::slice::from_ref(&**emulator) } else { portals };
+        return all.iter().try_for_each(|portal| set(portal, &script));
+    };
+    for (name, script) in scripts {
+        let is_named = |portal: &&Portal| portal.host().split('.').next() == Some(name.as_str());
+        match emulator.portals().iter().find(is_named) {
+            Some(portal) => set(portal, script)?,
+            None => return Err(wrong(tr!("there is no portal {name}", name))),
+        }
+    }
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<(), CliError> {

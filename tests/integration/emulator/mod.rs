@@ -9,6 +9,7 @@ mod kinds;
 mod lint;
 mod lint_cards;
 mod lists;
+mod portals;
 mod recordings;
 mod serving;
 
