@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo bench --bench program              # a quick table, some two minutes
 //! cargo bench --bench program -- all       # the whole table, some fifty minutes
-//! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory, restore
+//! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory, restore, fleet
 //! cargo bench --bench program -- 10000 enterprise    # of one size, the lines of one limit: standard or enterprise
 //! ```
 //!
@@ -25,6 +25,7 @@
 
 mod bound;
 mod faults;
+mod fleet;
 mod kind;
 mod process;
 
@@ -83,6 +84,9 @@ async fn main() {
     }
     if wanted("memory") {
         memory().await;
+    }
+    if wanted("fleet") {
+        fleet::fleet().await;
     }
 }
 

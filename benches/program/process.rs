@@ -49,7 +49,7 @@ pub(crate) struct Place {
 }
 
 /// The program that is measured.
-const RECARD: &str = env!("CARGO_BIN_EXE_recard");
+pub(crate) const RECARD: &str = env!("CARGO_BIN_EXE_recard");
 
 impl Place {
     /// A folder with a manifest that selects everybody but the caller, both kinds of leads.
@@ -63,6 +63,11 @@ impl Place {
         );
         place.write("bench.yaml", text.as_bytes());
         place
+    }
+
+    /// An empty folder.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -120,6 +125,20 @@ impl Place {
 
 /// A process that ends when this is dropped.
 pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts a process.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    /// Returns the peak of its memory so far, in MiB.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -27,6 +27,7 @@ mod restore;
 mod restore_filter;
 mod restore_plan;
 mod restore_plan_file;
+mod rounds;
 mod run;
 mod session;
 
@@ -51,4 +52,5 @@ pub use restore::{RestoreOptions, RestoredRun, restore};
 pub use restore_filter::TargetFilter;
 pub use restore_plan::{RestoreSelection, plan_restore};
 pub use restore_plan_file::{check_restore_plan_file, new_restore_plan_file, restore_plan_file};
+pub use rounds::{RoundEnd, rounds};
 pub use session::{RunOrigin, Session, save_proof};

@@ -8,8 +8,11 @@ use clap::parser::ValueSource;
 use super::args::{self, GlobalArgs};
 use super::error::CliError;
 use super::exit;
+use crate::app::RunOrigin;
 use crate::diagnostic;
 use crate::i18n::Language;
+use crate::manifest::SecretReference;
+use crate::model::PortalId;
 use crate::portal::{Network, WebhookUrl};
 use crate::store::read_whole;
 
@@ -242,6 +245,11 @@ pub(super) fn host() -> String {
         .unwrap_or_else(|| "unknown".into())
 }
 
+/// Returns the origin of the runs of this process.
+pub(super) fn origin() -> RunOrigin {
+    RunOrigin { process: std::process::id(), host: host(), actor: actor(), commit: commit() }
+}
+
 /// Returns `true` if a webhook for writing is named.
 pub(super) fn has_write_webhook(file: Option<&Path>) -> bool {
     file.is_some()
@@ -301,12 +309,38 @@ fn no_webhook(access: WebhookAccess) -> CliError {
     }
 }
 
-/// Returns the webhook, and the name of its variable or file. Its text never occurs in an error.
-pub(super) fn webhook(
-    access: WebhookAccess,
-    file: Option<&Path>,
+/// Folder of secrets in containers, if no other one is named.
+const CONTAINER_SECRETS: &str = "/run/secrets/recard";
+
+/// Returns the webhook of a portal of a fleet, and its place. Its text never occurs in an error.
+///
+/// A file is looked for in the named folder, else in that of systemd, else in that of containers.
+pub(super) fn webhook_of_portal(
+    secret: &SecretReference,
+    portal: &PortalId,
+    folder: Option<&Path>,
 ) -> Result<(WebhookUrl, String), CliError> {
-    let from_file = |path: &Path| match read_whole(path, MAX_WEBHOOK_FILE_BYTES) {
+    let (from, text) = match secret {
+        SecretReference::File(name) => {
+            let folder = folder.map(Path::to_owned);
+            let folder = folder.or_else(|| path_variable("CREDENTIALS_DIRECTORY"));
+            let folder = folder.unwrap_or_else(|| PathBuf::from(CONTAINER_SECRETS));
+            from_file(&folder.join(name.replace("{portal}", &portal.folder_name())))?
+        }
+        SecretReference::Variable(name) => match variable(name) {
+            Some(text) => (name.to_string(), text),
+            None => {
+                return Err(CliError::general(tr!("the variable {name} is not set", name)));
+            }
+        },
+    };
+    diagnostic::register_secrets(&text);
+    parse_webhook(from, &text)
+}
+
+/// Reads a webhook from a file.
+fn from_file(path: &Path) -> Result<(String, String), CliError> {
+    match read_whole(path, MAX_WEBHOOK_FILE_BYTES) {
         // A file that is not text does not hold a URL.
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -318,7 +352,27 @@ pub(super) fn webhook(
             path.display(),
             problem
         ))),
-    };
+    }
+}
+
+fn parse_webhook(from: String, text: &str) -> Result<(WebhookUrl, String), CliError> {
+    match WebhookUrl::parse(text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')) {
+        Ok(webhook) => Ok((webhook, from)),
+        Err(problem) => Err(CliError::general(tr!(
+            "{from} does not hold the address of a webhook: {problem}",
+            from,
+            problem
+        ))
+        .hint(tr!("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/"))
+        .hint(tr!("the portal shows it on its page Developer resources, under Inbound webhook"))),
+    }
+}
+
+/// Returns the webhook, and the name of its variable or file. Its text never occurs in an error.
+pub(super) fn webhook(
+    access: WebhookAccess,
+    file: Option<&Path>,
+) -> Result<(WebhookUrl, String), CliError> {
     // A variable for reading takes precedence where a command only reads.
     let read_names = ["RECARD_READ_WEBHOOK_URL", "RECARD_READ_WEBHOOK_URL_FILE"];
     let names = ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"];
@@ -333,14 +387,5 @@ pub(super) fn webhook(
     };
     let found = for_reading.or_else(|| file.map(from_file)).or_else(|| in_variables(names));
     let (from, text) = found.ok_or_else(|| no_webhook(access))??;
-    match WebhookUrl::parse(text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')) {
-        Ok(webhook) => Ok((webhook, from)),
-        Err(problem) => Err(CliError::general(tr!(
-            "{from} does not hold the address of a webhook: {problem}",
-            from,
-            problem
-        ))
-        .hint(tr!("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/"))
-        .hint(tr!("the portal shows it on its page Developer resources, under Inbound webhook"))),
-    }
+    parse_webhook(from, &text)
 }

@@ -16,7 +16,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Everyday", &["plan", "apply", "drift", "restore"]),
     ("Review", &["show", "history", "card", "inventory", "export"]),
     ("Set up", &["init", "validate", "doctor", "schema", "completions", "man"]),
-    ("Operate", &["reconcile", "recover", "unlock", "audit", "ledger"]),
+    ("Operate", &["reconcile", "recover", "unlock", "audit", "ledger", "fleet"]),
     ("Learn", &["demo", "emulate", "explain", "version", "help"]),
 ];
 
@@ -124,7 +124,18 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "emulate",
         &[
             example("recard emulate --seed users=600 --ready-file emulator.json", "for tests"),
+            example("recard emulate --portals 20 --fleet-out trial", "a fleet to try"),
             example("recard emulate --tls --tls-ca-out authority.pem", "for clients of HTTPS"),
+        ],
+    ),
+    (
+        "fleet",
+        &[
+            example("recard fleet validate fleet.yaml", "the portals and all their manifests"),
+            example("recard fleet plan --secrets secrets", "what apply would do, on all portals"),
+            example("recard fleet plan -l ring=canary --out fleet.json", "saved, to be reviewed"),
+            example("recard fleet apply fleet.json", "what was reviewed, wave by wave"),
+            example("recard fleet drift -o html=fleet.html", "a page to sort and filter"),
         ],
     ),
     ("explain", &[example("recard explain RC0303", "with a wrong and a right example")]),

@@ -12,6 +12,7 @@ pub mod exit;
 mod explanations;
 mod field_labels;
 mod file_identity;
+mod fleet;
 mod git_log;
 mod habits;
 mod help;
@@ -246,6 +247,9 @@ async fn dispatch(
         CliCommand::Init(arguments) => commands::init::run(ui, global, &arguments),
         CliCommand::Drift(arguments) => {
             commands::drift::run(ui, global, &arguments, interrupt).await
+        }
+        CliCommand::Fleet(arguments) => {
+            commands::fleet::run(ui, global, &arguments, interrupt).await
         }
         CliCommand::Inventory(arguments) => {
             commands::inventory::run(ui, global, &arguments, interrupt).await

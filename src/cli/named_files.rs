@@ -61,6 +61,7 @@ fn command_outputs(command: &CliCommand) -> &[Output] {
         CliCommand::Drift(arguments) => &arguments.view.output_args.output,
         CliCommand::Inventory(arguments) => &arguments.output,
         CliCommand::Doctor(arguments) => &arguments.output,
+        CliCommand::Fleet(arguments) => arguments.action.outputs(),
         CliCommand::Card(CardArgs { action: CardAction::Show(arguments) }) => &arguments.output,
         _ => &[],
     }
@@ -74,6 +75,11 @@ impl NamedFiles {
                 self.manifests(&arguments.manifests.files());
                 self.ledger(&arguments.policy_args.ledger_args);
                 self.output(arguments.out.as_deref(), || tr!("the plan file of --out"));
+            }
+            CliCommand::Fleet(arguments) => {
+                self.manifests(&arguments.action.files().files());
+                let out = arguments.action.out();
+                self.output(out, || tr!("the plan file of --out"));
             }
             CliCommand::Apply(arguments) => {
                 let plan = plan_files::sole_plan(&arguments.positional);

@@ -13,6 +13,7 @@ use crate::diagnostic::mask;
 use crate::i18n::{self, Text};
 use crate::ports::Clock as _;
 use crate::records::Anonymizer;
+use crate::records::fleet::FleetReport;
 use crate::report::{
     DiffDetail, FailureReport, Grouping, OutputFormat, Purpose, RenderOptions, Report, RowFilter,
     Subject,
@@ -156,6 +157,22 @@ impl<'a> Outputs<'a> {
             listener(subject);
         }
         let report = self.report(subject);
+        self.write_each(text, |format, options| report.render(format, options))
+    }
+
+    /// Writes the report over many portals into every output.
+    pub(super) fn write_fleet(&self, report: &FleetReport) -> Result<(), CliError> {
+        let text = report.render(OutputFormat::Text, &self.options);
+        self.keep_text(&text);
+        self.written.set(true);
+        self.write_each(&text, |format, options| report.render(format, options))
+    }
+
+    fn write_each(
+        &self,
+        text: &str,
+        render: impl Fn(OutputFormat, &RenderOptions) -> String,
+    ) -> Result<(), CliError> {
         let options =
             RenderOptions { requests: self.ui.traffic().totals(), ..self.options.clone() };
         let mut problem = None;
@@ -163,29 +180,33 @@ impl<'a> Outputs<'a> {
             let done = match (&output.path, output.format) {
                 // Problems of the manifests, and the failure of a command, stand on stderr already.
                 (None, OutputFormat::Text) => self.ui.result(text),
-                (None, format) => self.ui.document(&report.render(format, &options)),
+                (None, format) => self.ui.document(&render(format, &options)),
                 (Some(path), OutputFormat::Text) => write_text(path, &self.text.borrow()),
-                (Some(path), format) => write_document(path, &report.render(format, &options)),
+                (Some(path), format) => write_document(path, &render(format, &options)),
             };
             // One file that cannot be written does not affect the others.
             problem = problem.or(done.err());
         }
         if let Some(path) = &self.summary {
-            problem = problem.or(self.summarize(path, &report).err());
+            problem = problem.or(self.summarize(path, &render).err());
         }
         problem.map_or(Ok(()), Err)
     }
 
     /// Appends the report to the summary of a step, within the limit: GitHub shows no part of a
     /// summary that is too large.
-    fn summarize(&self, path: &Path, report: &Report<'_>) -> Result<(), CliError> {
+    fn summarize(
+        &self,
+        path: &Path,
+        render: &impl Fn(OutputFormat, &RenderOptions) -> String,
+    ) -> Result<(), CliError> {
         let there = path.metadata().map_or(0, |there| there.len());
         let room = MAX_SUMMARY_BYTES.saturating_sub(there);
         let options = RenderOptions {
             markdown_limit: usize::try_from(room).unwrap_or(usize::MAX),
             ..self.options.clone()
         };
-        let text = report.render(OutputFormat::Markdown, &options);
+        let text = render(OutputFormat::Markdown, &options);
         let text = mask(&text);
         if room < MIN_MARKDOWN_LIMIT as u64 || text.len() as u64 > room {
             self.ui.warn(tr!(

@@ -85,16 +85,6 @@ pub(super) fn named_portal(global: &GlobalArgs) -> Result<Option<PortalId>, CliE
     }
 }
 
-/// Returns the origin of the runs of this process.
-pub(super) fn origin() -> app::RunOrigin {
-    app::RunOrigin {
-        process: std::process::id(),
-        host: env::host(),
-        actor: env::actor(),
-        commit: env::commit(),
-    }
-}
-
 /// Returns the store of the portal that the command line or the environment names.
 pub(super) fn store(global: &GlobalArgs) -> Result<Store, CliError> {
     let portal = match named_portal(global)? {
@@ -135,13 +125,18 @@ impl PortalEndpoint {
             )));
         }
         log::record_portal(&name);
-        Ok(Self {
+        Ok(Self::new(webhook, from))
+    }
+
+    /// Returns the portal of a webhook from a variable or a file.
+    pub(super) fn new(webhook: WebhookUrl, from: String) -> Self {
+        Self {
+            name: webhook.portal(),
             webhook,
             from,
-            name,
             #[cfg(feature = "emulator")]
             embedded: None,
-        })
+        }
     }
 
     #[cfg(feature = "emulator")]
@@ -329,7 +324,7 @@ impl Connection {
             store: self.store,
             caller,
             labels,
-            origin: origin(),
+            origin: env::origin(),
             clock: Arc::new(SystemClock),
             cancellation: interrupt.signal().clone(),
         };
@@ -400,6 +395,7 @@ impl Session {
         work: impl AsyncFnOnce(&Self) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         let outcome = self.interrupt.unless_cancelled(work(&self)).await;
+        self.interrupt.forget_portal(&self.app.portal);
         let closed = self.close(ui);
         let done = outcome?;
         closed.map(|()| done)

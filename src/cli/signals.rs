@@ -21,6 +21,7 @@ use super::ui::Ui;
 use crate::engine::{CancellationHandle, CancellationToken, cancellation};
 use crate::i18n::Text;
 use crate::portal::HttpPortal;
+use crate::ports::ReadPortal as _;
 
 /// Time for a command without a run to end in order after the first signal. Together with
 /// [`MESSAGE_TIMEOUT`], the process ends within a second.
@@ -34,7 +35,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_millis(100);
 pub(super) struct Interrupt {
     handle: CancellationHandle,
     signal: CancellationToken,
-    portal: Arc<Mutex<Option<HttpPortal>>>,
+    portals: Arc<Mutex<Vec<HttpPortal>>>,
     code: Arc<OnceLock<u8>>,
     /// Notified at the first signal.
     signal_received: Arc<Notify>,
@@ -57,7 +58,14 @@ impl Interrupt {
     pub(super) fn new(ui: &Ui) -> Self {
         let (handle, signal) = cancellation();
         let (signal_received, writing) = (Arc::default(), Arc::new(watch::Sender::new(0)));
-        Self { handle, signal, portal: Arc::default(), code: ui.signal(), signal_received, writing }
+        Self {
+            handle,
+            signal,
+            portals: Arc::default(),
+            code: ui.signal(),
+            signal_received,
+            writing,
+        }
     }
 
     /// Returns the cancellation token for the engine.
@@ -65,13 +73,24 @@ impl Interrupt {
         &self.signal
     }
 
-    /// Registers a portal whose waits end on cancellation.
+    /// Registers a portal whose waits end on cancellation. An earlier connection to it is
+    /// forgotten.
     pub(super) fn register_portal(&self, portal: &HttpPortal) {
-        if let Ok(mut slot) = self.portal.lock() {
-            *slot = Some(portal.clone());
+        self.forget_portal(portal);
+        if let Ok(mut portals) = self.portals.lock() {
+            portals.push(portal.clone());
         }
         if let Some(reason) = self.signal.reason() {
             portal.cancel(&reason);
+        }
+    }
+
+    /// Forgets the connection to a portal.
+    pub(super) fn forget_portal(&self, portal: &HttpPortal) {
+        let name = |portal: &HttpPortal| portal.reader().portal().clone();
+        let gone = name(portal);
+        if let Ok(mut portals) = self.portals.lock() {
+            portals.retain(|other| name(other) != gone);
         }
     }
 
@@ -102,10 +121,8 @@ impl Interrupt {
     pub(super) async fn relay(&self) -> Infallible {
         self.signal_received.notified().await;
         self.handle.cancel(tr_later!("interrupted"));
-        if let Ok(slot) = self.portal.lock()
-            && let Some(portal) = slot.as_ref()
-        {
-            portal.cancel("interrupted");
+        if let Ok(portals) = self.portals.lock() {
+            portals.iter().for_each(|portal| portal.cancel("interrupted"));
         }
         std::future::pending().await
     }

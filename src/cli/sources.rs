@@ -14,6 +14,7 @@ use crate::app;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
 use crate::i18n::Text;
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
+use crate::records::plan_file::PlanFileContent;
 use crate::report::{Subject, ValidationReport};
 use crate::store::{read_to_limit, read_whole};
 
@@ -149,6 +150,12 @@ pub(super) fn selection_file(file: &str) -> String {
     }
     let parts = Path::new(file).components().filter(|part| *part != Component::CurDir);
     parts.collect::<PathBuf>().display().to_string()
+}
+
+/// Returns name and file of each manifest, by which a later run finds their selections.
+pub(super) fn manifest_files(content: &PlanFileContent) -> Vec<(String, String)> {
+    let manifests = content.manifests.iter();
+    manifests.map(|manifest| (manifest.name.clone(), selection_file(&manifest.file))).collect()
 }
 
 /// File that was read.

@@ -65,7 +65,6 @@ impl Ui {
     }
 
     /// Returns the same printer without notes, for a command within another one.
-    #[cfg(feature = "emulator")]
     pub(super) fn without_notes(&self) -> Self {
         Self { verbosity: Verbosity::Quiet, ..self.clone() }
     }

@@ -370,7 +370,7 @@ fn guard_error(plan: &Plan) -> CliError {
     })
 }
 
-fn declined_error(declined: Declined) -> CliError {
+pub(super) fn declined_error(declined: Declined) -> CliError {
     match declined {
         Declined::No => CliError::answer(tr!("The answer was no. Nothing was written.")),
         Declined::NotAsked => {

@@ -68,6 +68,13 @@ pub(super) fn portals(text: &str) -> Result<std::num::NonZeroU32, String> {
     number.ok_or_else(|| "there can be 1 to 9999 portals".to_owned())
 }
 
+/// Parses the number of portals that are worked on at the same time.
+pub(super) fn concurrency(text: &str) -> Result<usize, String> {
+    let number = decimal::whole(text).and_then(|number| usize::try_from(number).ok());
+    let number = number.filter(|number| (1..=1000).contains(number));
+    number.ok_or_else(|| "1 to 1000 portals can be worked on at the same time".to_owned())
+}
+
 /// Parses the limit on people.
 pub(super) fn people(text: &str) -> Result<u32, String> {
     let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());

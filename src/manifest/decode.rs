@@ -12,7 +12,10 @@ use super::yaml_tree::{YamlNode, YamlValue};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::{Generation, ManifestLimits, Mode, PortalId};
 
-const API_VERSION: &str = "recard/v1";
+pub(super) const API_VERSION: &str = "recard/v1";
+
+/// Kinds of the documents of a fleet.
+const FLEET_KINDS: [&str; 2] = ["Fleet", "FleetPortal"];
 
 /// Keys of the cards: one for each kind of manifest.
 const CARD_KEYS: &[&str] = &["leadCustomerTypes", "cards"];
@@ -84,11 +87,12 @@ pub(super) fn kind_of_other_tool(node: &YamlNode) -> Option<String> {
     (!is_ours).then(|| format!("{kind} ({version})"))
 }
 
-struct Metadata {
-    name: Arc<str>,
-    reason: Arc<str>,
-    owner: Option<Arc<str>>,
-    ticket: Option<Arc<str>>,
+/// `metadata` of a manifest or a fleet.
+pub(super) struct Metadata {
+    pub(super) name: Arc<str>,
+    pub(super) reason: Arc<str>,
+    pub(super) owner: Option<Arc<str>>,
+    pub(super) ticket: Option<Arc<str>>,
 }
 
 struct Spec {
@@ -98,7 +102,8 @@ struct Spec {
     guards: ManifestLimits,
 }
 
-fn exactly(
+/// Checks a text that has one possible value.
+pub(super) fn exactly(
     finder: &mut Finder<'_>,
     node: &YamlNode,
     wanted: &str,
@@ -122,6 +127,14 @@ fn kind(finder: &mut Finder<'_>, node: &YamlNode) -> Option<ManifestKind> {
     {
         return Some(kind);
     }
+    if let YamlValue::Text(text) = &node.value
+        && FLEET_KINDS.contains(&text.as_str())
+    {
+        let message = tr!("`kind: {text}` is no manifest of one portal", text);
+        let help = tr!("`recard fleet plan` and its sisters read fleets");
+        finder.error(DiagnosticCode::UnsupportedKind, node, message, Some(help));
+        return None;
+    }
     let wanted = match &node.value {
         YamlValue::Text(text) => meant(text, &ManifestKind::NAMES),
         _ => None,
@@ -136,7 +149,8 @@ fn kind(finder: &mut Finder<'_>, node: &YamlNode) -> Option<ManifestKind> {
     None
 }
 
-fn metadata(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Metadata> {
+/// Decodes `metadata`.
+pub(super) fn metadata(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Metadata> {
     let mut fields =
         Mapping::from_node(finder, node, "metadata", &["name", "reason", "owner", "ticket"])?;
     let name = fields.require(
@@ -194,7 +208,8 @@ fn spec(finder: &mut Finder<'_>, node: &YamlNode, kind: ManifestKind) -> Option<
     Some(Spec { portal: portal?, personal, common, guards })
 }
 
-fn portal(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<PortalId>> {
+/// Decodes the name of a portal.
+pub(super) fn portal(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<PortalId>> {
     let text = text(finder, node, "portal")?;
     let place = finder.place(node);
     match PortalId::new(text) {

@@ -22,7 +22,8 @@ pub(super) struct Finder<'a> {
 impl Finder<'_> {
     /// Returns the position of a node.
     pub(super) fn place(&self, node: &YamlNode) -> SourceLocation {
-        SourceLocation { file: Arc::clone(self.file), line: node.line, column: node.column }
+        let file = node.file.as_ref().unwrap_or(self.file);
+        SourceLocation { file: Arc::clone(file), line: node.line, column: node.column }
     }
 
     /// Reports a problem with a node.
@@ -168,6 +169,11 @@ impl<'n> Mapping<'n> {
         debug_assert!(self.known.contains(&key));
         let index = self.entries.iter().position(|(name, _)| *name == key)?;
         Some(self.entries.swap_remove(index).1)
+    }
+
+    /// Takes an entry if the mapping may have it.
+    pub(super) fn take_known(&mut self, key: &'static str) -> Option<&'n YamlNode> {
+        if self.known.contains(&key) { self.take(key) } else { None }
     }
 
     /// Takes an entry that is required.

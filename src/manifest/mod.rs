@@ -5,13 +5,15 @@
 //! error never reaches a portal: [`load`] returns a declaration or errors, never both.
 //!
 //! This is the only module that names the YAML crate. Text becomes a tree of nodes with positions
-//! (`yaml_tree`), the tree is decoded by hand (`decode`, `mapping`, `cards`, `value`), and the
-//! documents are compared with each other at the end (`cross_checks`).
+//! (`document_tree`, `yaml_tree`), the tree is decoded by hand (`decode`, `mapping`, `cards`,
+//! `value`), and the documents are compared with each other at the end (`cross_checks`).
 
 mod cards;
 mod cross_checks;
 mod declaration;
 mod decode;
+mod document_tree;
+mod fleet;
 mod mapping;
 mod value;
 mod yaml_tree;
@@ -21,17 +23,23 @@ pub use declaration::{
     PersonalBlock, PipelineName, ProcessName, UserSelection,
 };
 
+pub use document_tree::MAX_FILE_BYTES;
+pub use fleet::{
+    Fleet, FleetFiles, FleetGuards, FleetPortal, LoadedFleet, Pause, PortalMode, SecretReference,
+    Selector, SelectorError, StopRule, load_fleet,
+};
+
 pub use crate::diagnostic::Source;
 
-use crate::diagnostic::{Diagnostic, DiagnosticCode, secrets};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::SourceLocation;
 
 /// JSON Schema of a manifest, draft-07, for editors and other programs. Tests compare it with the
 /// decoder: every valid example validates, and every file with an error of form does not.
 pub const SCHEMA: &str = include_str!("../../schemas/recard.v1.schema.json");
 
-/// Maximum size of a file in bytes: room for half a million ids. Reading stops there.
-pub const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
+/// JSON Schema of a fleet and of its portals, draft-07.
+pub const FLEET_SCHEMA: &str = include_str!("../../schemas/fleet.v1.schema.json");
 
 /// Result of reading manifests.
 #[derive(Clone, Debug)]
@@ -47,7 +55,9 @@ pub fn load(sources: &[Source]) -> Loaded {
     let mut diagnostics = Vec::new();
     let mut documents = Vec::new();
     for source in sources {
-        documents.extend(read(source, &mut diagnostics));
+        for node in document_tree::parse(source, &mut diagnostics) {
+            documents.extend(decode::document(&node, &source.name, &mut diagnostics));
+        }
     }
     if documents.is_empty() && diagnostics.is_empty() {
         let place = SourceLocation {
@@ -62,8 +72,7 @@ pub fn load(sources: &[Source]) -> Loaded {
         );
     }
     diagnostics.extend(cross_checks::check(&documents));
-    diagnostics.sort_by(|one, other| (one.place(), one.code).cmp(&(other.place(), other.code)));
-    diagnostics.dedup();
+    let diagnostics = document_tree::sorted(diagnostics);
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     let declaration = if broken { None } else { Declaration::new(documents) };
     Loaded { declaration, diagnostics }
@@ -96,77 +105,6 @@ pub fn kind_of_other_tool(bytes: &[u8]) -> Option<String> {
     let nodes = yaml_tree::parse(std::str::from_utf8(bytes).ok()?).ok()?;
     let kinds: Option<Vec<String>> = nodes.iter().map(decode::kind_of_other_tool).collect();
     kinds?.into_iter().next()
-}
-
-fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
-    let at = |line: usize, column: usize| SourceLocation {
-        file: source.name.clone(),
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-    };
-    if source.bytes.len() > MAX_FILE_BYTES {
-        let text = tr!("the file has {} bytes, and the limit is 8 MiB", source.bytes.len());
-        let help = tr!("select by department instead of by id, or split the file");
-        diagnostics.push(Diagnostic::error(DiagnosticCode::TooLarge, at(1, 1), text).help(help));
-        return Vec::new();
-    }
-    let text = match std::str::from_utf8(&source.bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-        Err(problem) => {
-            let good = source.bytes.get(..problem.valid_up_to()).unwrap_or_default();
-            let (line, column) = position(&String::from_utf8_lossy(good));
-            let text =
-                tr!("the file is not UTF-8: byte {} cannot be read", problem.valid_up_to() + 1);
-            let help = tr!("save the file in the encoding UTF-8");
-            diagnostics.push(
-                Diagnostic::error(DiagnosticCode::NotUtf8, at(line, column), text).help(help),
-            );
-            return Vec::new();
-        }
-    };
-    for secret in secrets(text) {
-        let (line, column) = position(text.get(..secret.start).unwrap_or_default());
-        diagnostics.push(
-            Diagnostic::error(
-                DiagnosticCode::WebhookUrl,
-                at(line, column),
-                tr!("the secret of a webhook stands in the manifest"),
-            )
-            .span(secret)
-            .help(tr!(
-                "remove it, put the address into RECARD_WEBHOOK_URL, and make a new webhook: who can read this file \
-                     can do on the portal what the webhook may do"
-            )),
-        );
-    }
-    let mut documents = Vec::new();
-    match yaml_tree::parse(text) {
-        Ok(nodes) => {
-            for node in nodes {
-                documents.extend(decode::document(&node, &source.name, diagnostics));
-            }
-        }
-        Err(problem) => {
-            let yaml_tree::YamlError { code, line, column, message } = problem;
-            let mut found = Diagnostic::error(
-                code,
-                SourceLocation { file: source.name.clone(), line, column },
-                message,
-            );
-            if let Some(help) = yaml_tree::help(code) {
-                found = found.help(help);
-            }
-            diagnostics.push(found);
-        }
-    }
-    documents
-}
-
-/// Returns the line and column behind a text, each from 1; columns are counted in characters.
-fn position(before: &str) -> (usize, usize) {
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
 }
 
 #[cfg(test)]

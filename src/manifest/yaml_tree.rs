@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::budget::BudgetBreach;
@@ -13,7 +14,7 @@ use serde_yaml::{Options, Spanned};
 
 use crate::diagnostic::DiagnosticCode;
 use crate::i18n::Text;
-use crate::model::decimal;
+use crate::model::{SourceLocation, decimal};
 
 /// Maximum depth of nested lists and mappings.
 const DEPTH: usize = 64;
@@ -33,6 +34,8 @@ pub(super) struct YamlNode {
     pub(super) span: Range<usize>,
     /// The bytes of the value itself; behind an alias those of its anchor.
     written: Range<usize>,
+    /// The file, if the node was put into a document of another one.
+    pub(super) file: Option<Arc<str>>,
 }
 
 /// Content of a node.
@@ -247,6 +250,35 @@ impl YamlNode {
         }
     }
 
+    /// Creates a text that stands for a place of another file.
+    pub(super) fn text_at(place: &SourceLocation, text: &str) -> Self {
+        Self {
+            value: YamlValue::Text(text.to_owned()),
+            line: place.line,
+            column: place.column,
+            span: 0..0,
+            written: 0..0,
+            file: Some(Arc::clone(&place.file)),
+        }
+    }
+
+    /// Returns the tree with a file of its own, to be put into a document of another one.
+    pub(super) fn in_file(&self, file: &Arc<str>) -> Self {
+        let value = match &self.value {
+            YamlValue::List(items) => {
+                YamlValue::List(items.iter().map(|item| item.in_file(file)).collect())
+            }
+            YamlValue::Map(entries) => {
+                let entries = entries.iter();
+                YamlValue::Map(
+                    entries.map(|(key, value)| (key.in_file(file), value.in_file(file))).collect(),
+                )
+            }
+            other => other.clone(),
+        };
+        Self { value, file: Some(Arc::clone(file)), ..self.clone() }
+    }
+
     /// Returns the name of the type for messages.
     pub(super) fn kind(&self) -> Text {
         match &self.value {
@@ -278,6 +310,7 @@ impl<'de> Deserialize<'de> for YamlNode {
             column: u32::try_from(referenced.column()).unwrap_or(u32::MAX),
             span: bytes(referenced),
             written: bytes(defined),
+            file: None,
         })
     }
 }

@@ -32,6 +32,7 @@ mod consumed_plans;
 #[cfg(test)]
 mod earlier_versions;
 mod field_labels;
+pub mod fleet;
 mod journal;
 mod layout_export;
 mod ledger;

@@ -185,7 +185,7 @@ impl Emulator {
         let portal = |state: Arc<PortalState>, host: String| Portal {
             inner: EmulatedPortal::new(ServerState {
                 has_tls,
-                ..ServerState::new(state, limits.clone(), command_time)
+                ..ServerState::new(state, limits, command_time)
             }),
             rest: format!("{scheme}://{host}/rest"),
         };

@@ -27,6 +27,9 @@ pub(in crate::cli) struct EmulateArgs {
     /// p0002.localhost and so on
     #[arg(long, value_name = "NUMBER", value_parser = value_parsers::portals, conflicts_with = "tls", conflicts_with = "tls_cert")]
     pub(in crate::cli) portals: Option<std::num::NonZeroU32>,
+    /// Write a fleet of the portals into this folder: fleet.yaml, standard-card.yaml and secrets
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "portals")]
+    pub(in crate::cli) fleet_out: Option<PathBuf>,
     /// Release: current, mid or legacy-read; by default that of the seed
     #[arg(long, value_name = "RELEASE")]
     pub(in crate::cli) release: Option<String>,

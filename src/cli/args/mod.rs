@@ -2,6 +2,7 @@
 
 #[cfg(feature = "emulator")]
 mod emulator;
+mod fleet;
 mod global;
 mod manifests;
 mod output;
@@ -15,6 +16,10 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "emulator")]
 pub(super) use emulator::{DemoArgs, EmulateArgs};
+pub(super) use fleet::{
+    FleetAction, FleetApplyArgs, FleetArgs, FleetDriftArgs, FleetFilesArgs, FleetPlanArgs,
+    FleetStatusArgs, FleetValidateArgs, RoundsArgs,
+};
 pub(super) use global::{
     ColorWhen, DEFAULT_STORE, GLOBAL_HEADING, GlobalArgs, LogFormat, MethodFamilyArg, language,
 };
@@ -72,6 +77,8 @@ pub(super) enum CliCommand {
     Reconcile(ReconcileArgs),
     /// Show differences from the manifests; exits with 2 if there are any
     Drift(DriftArgs),
+    /// Plan, apply and watch many portals of one repository
+    Fleet(FleetArgs),
     /// Count customized cards by department
     Inventory(InventoryArgs),
     /// Show the cards of one person as they are now

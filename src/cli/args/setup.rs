@@ -53,6 +53,8 @@ pub(in crate::cli) struct SchemaArgs {
 pub(in crate::cli) enum SchemaOf {
     /// The manifest.
     Manifest,
+    /// The fleet.
+    Fleet,
     /// The output of `plan --output json`.
     Plan,
     /// The output of `apply`, `restore` and `show` with `--output json`.
@@ -65,6 +67,8 @@ pub(in crate::cli) enum SchemaOf {
     Failure,
     /// The output of `doctor --output json`.
     Doctor,
+    /// The output of `fleet plan`, `drift`, `apply` and `status` with `--output json`.
+    FleetReport,
     /// The output of `inventory --output json`.
     Inventory,
     /// The output of `card show --output json`.

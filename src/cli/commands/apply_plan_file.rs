@@ -74,7 +74,7 @@ pub(super) async fn run_with(
             file: &file,
             bytes: &bytes,
             manifests: manifest.as_ref().map(|manifest| manifest.set(&own_files)),
-            files: &manifest_files(&file.content),
+            files: &sources::manifest_files(&file.content),
             options: &options,
         };
         let texts = manifest.as_ref().map_or(&[][..], |manifest| &manifest.sources);
@@ -158,12 +158,4 @@ impl PlanFileApprover<'_> {
 fn reasons(content: &PlanFileContent) -> Vec<(&str, &str)> {
     let manifests = content.manifests.iter();
     manifests.map(|manifest| (manifest.name.as_str(), manifest.reason.as_str())).collect()
-}
-
-/// Returns name and file of each manifest, by which a later run finds their selections.
-fn manifest_files(content: &PlanFileContent) -> Vec<(String, String)> {
-    let manifests = content.manifests.iter();
-    manifests
-        .map(|manifest| (manifest.name.clone(), sources::selection_file(&manifest.file)))
-        .collect()
 }

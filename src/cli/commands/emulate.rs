@@ -10,6 +10,7 @@ use crate::cli::args::EmulateArgs;
 use crate::cli::embedded::MAX_STATE_BYTES;
 use crate::cli::error::CliError;
 use crate::cli::exit;
+use crate::cli::fleet::sample;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::i18n::Text;
@@ -64,6 +65,9 @@ pub(in crate::cli) async fn run(
     }
     if let (Some(path), Some(authority)) = (&arguments.tls_ca_out, emulator.authority()) {
         write_whole(path, authority.as_bytes())?;
+    }
+    if let Some(folder) = &arguments.fleet_out {
+        sample::write(folder, emulator.portals())?;
     }
     let ready = emulator.ready_document();
     if let Some(path) = &arguments.ready_file {

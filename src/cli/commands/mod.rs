@@ -14,6 +14,7 @@ pub(super) mod drift;
 pub(super) mod emulate;
 pub(super) mod explain;
 pub(super) mod export;
+pub(super) mod fleet;
 pub(super) mod history;
 pub(super) mod init;
 mod init_program;

@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::Question;
-use crate::cli::{exit, session};
+use crate::cli::{env, exit, session};
 use crate::i18n::english;
 use crate::ports::{Clock as _, StoreError};
 use crate::records::AuditEvent;
@@ -47,7 +47,7 @@ pub(in crate::cli) async fn run(
     // The audit log names the person. A process that takes the lock at this moment gets the error
     // for a held lock.
     let taken_over = format!("{}; given back by hand", english(&owner));
-    let owner = session::origin().lock_owner("unlock", SystemClock.now());
+    let owner = env::origin().lock_owner("unlock", SystemClock.now());
     let (mut locked, _) = store.lock(owner, Arc::new(SystemClock))?;
     locked.audit_lock(AuditEvent::LockTakenOver(taken_over))?;
     ui.changed(&format!(

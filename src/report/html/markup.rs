@@ -6,7 +6,7 @@ use crate::diagnostic::strip_controls;
 use crate::report::escape;
 
 /// Escapes text for a place in the document or in an attribute.
-pub(super) fn text(text: &str) -> String {
+pub(in crate::report) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in strip_controls(text).chars() {
         match c {

@@ -25,7 +25,8 @@ use super::report_model::ReportModel;
 use crate::i18n::{Language, current_language};
 use crate::model::CardLabels;
 use layouts::LayoutData;
-use markup::{data, text};
+use markup::data;
+pub(super) use markup::text;
 use privacy::Privacy;
 use table::Table;
 
@@ -33,7 +34,7 @@ use table::Table;
 const FRAME: &str = include_str!("page.html");
 
 /// The style of the page.
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// The script of the page.
 const SCRIPT: &str =
@@ -68,7 +69,7 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
                 Language::Russian => "ru".to_owned(),
                 _ => "en".to_owned(),
             },
-            "policy" => policy(),
+            "policy" => policy(SCRIPT, STYLE),
             "version" => env!("CARGO_PKG_VERSION").to_owned(),
             "title" => text(&header::title(model, &privacy)),
             "style" => STYLE.to_owned(),
@@ -88,9 +89,9 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
     page(&data(&PageData { words: &words, table: &table, texts: table.texts(), layouts: &layouts }))
 }
 
-/// Returns the policy of the page: nothing is loaded, and only its own script and style count.
-fn policy() -> String {
-    let (script, style) = (hash(SCRIPT), hash(STYLE));
+/// Returns the policy of a page: nothing is loaded, and only its own script and style count.
+pub(super) fn policy(script: &str, style: &str) -> String {
+    let (script, style) = (hash(script), hash(style));
     format!(
         "default-src 'none'; script-src '{script}'; style-src '{style}'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
@@ -101,7 +102,7 @@ fn hash(text: &str) -> String {
 }
 
 /// Puts each part at its place `{{name}}`.
-fn filled(frame: &str, part: impl Fn(&str) -> String) -> String {
+pub(super) fn filled(frame: &str, part: impl Fn(&str) -> String) -> String {
     let mut out = String::new();
     let mut rest = frame;
     while let Some((before, behind)) = rest.split_once("{{") {
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn hashes_of_the_policy_are_those_of_script_and_style() {
         let frame = filled(FRAME, |name| match name {
-            "policy" => policy(),
+            "policy" => policy(SCRIPT, STYLE),
             "style" => STYLE.to_owned(),
             "script" => SCRIPT.to_owned(),
             _ => String::new(),
@@ -133,7 +134,10 @@ mod tests {
             let (content, _) = behind.split_once(close).unwrap();
             let digest = BASE64_STANDARD.encode(Sha256::digest(content));
             assert!(content.len() > 1_000);
-            assert!(policy().contains(&format!("{directive} 'sha256-{digest}'")), "{open}");
+            assert!(
+                policy(SCRIPT, STYLE).contains(&format!("{directive} 'sha256-{digest}'")),
+                "{open}"
+            );
             assert_eq!(frame.matches(open).count(), 1, "{open}");
         }
     }

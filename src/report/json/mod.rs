@@ -40,6 +40,6 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
 }
 
 /// Returns the generator of the schemas of machine output.
-pub(super) fn generator() -> schemars::SchemaGenerator {
+pub(in crate::report) fn generator() -> schemars::SchemaGenerator {
     schemars::generate::SchemaSettings::draft07().for_serialize().into_generator()
 }

@@ -263,3 +263,17 @@ fn emulate_with_invalid_input_is_an_error() {
         assert_eq!(ended.stdout, "", "{arguments:?}");
     }
 }
+
+#[test]
+fn emulate_writes_a_fleet_that_can_be_planned_and_applied() {
+    let served = Served::start(&["--portals", "3", "--fleet-out", "trial"]);
+    let fleet = |arguments: &[&str]| {
+        let more = ["trial/fleet.yaml", "--secrets", "trial/secrets", "--rate", "unlimited"];
+        served.place.run(&[&["fleet"], arguments, &more].concat())
+    };
+    let planned = fleet(&["plan", "--detailed-exitcode"]);
+    assert_eq!(planned.code, 2, "{planned:?}");
+    assert!(planned.stdout.contains("Fleet emulated: 3 portals"), "{planned:?}");
+    assert_eq!(fleet(&["apply", "--auto-approve"]).code, 0);
+    assert_eq!(fleet(&["plan", "--detailed-exitcode"]).code, 0);
+}

@@ -65,6 +65,9 @@ impl Reader {
         let env = TestEnv::new();
         for entry in std::fs::read_dir(root().join("examples")).unwrap() {
             let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             let name = format!("examples/{}", path.file_name().unwrap().to_str().unwrap());
             env.file(&name, &std::fs::read_to_string(&path).unwrap());
         }
@@ -192,7 +195,18 @@ fn docs_blocks_have_a_kind_that_is_checked() {
 fn docs_manifests_are_valid() {
     let mut seen = 0;
     for name in pages() {
-        for block in blocks(&read(&name)).into_iter().filter(|block| block.kind == "yaml") {
+        let page = read(&name);
+        if page.contains("\nkind: Fleet\n") {
+            // A fleet, with its manifests beside it.
+            let env = TestEnv::new();
+            for block in blocks(&page) {
+                block.file.iter().for_each(|file| drop(env.file(file, &block.text)));
+            }
+            let ended = env.run(&["fleet", "validate"]);
+            assert_eq!(ended.code, 0, "{name}: {ended:?}");
+            continue;
+        }
+        for block in blocks(&page).into_iter().filter(|block| block.kind == "yaml") {
             if block.text.contains("\napiVersion: recard/v1\n")
                 || block.text.starts_with("apiVersion: recard/v1\n")
             {

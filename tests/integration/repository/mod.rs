@@ -8,6 +8,7 @@ mod dependencies;
 mod distribution;
 #[cfg(unix)]
 mod docs;
+mod fleets;
 mod fuzz;
 mod i18n;
 mod manifests;

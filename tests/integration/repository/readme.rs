@@ -7,6 +7,9 @@ fn place_with_examples() -> TestEnv {
     let env = TestEnv::new();
     for entry in std::fs::read_dir(crate::support::page::root().join("examples")).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let name = format!("examples/{}", path.file_name().unwrap().to_str().unwrap());
         env.file(&name, &std::fs::read_to_string(&path).unwrap());
     }

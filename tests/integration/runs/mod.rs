@@ -6,6 +6,7 @@ mod app;
 mod crash;
 mod drift;
 mod fault_scripts;
+mod fleets;
 mod guards;
 #[cfg(unix)]
 mod history;

@@ -1,0 +1,205 @@
+//! Applies of the plans of a fleet, wave by wave, until the stop rule holds.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
+use super::rows;
+use crate::app::{self, ApplyOptions, PlanFileOptions};
+use crate::cli::clock::SystemClock;
+use crate::cli::error::CliError;
+use crate::cli::plan_files;
+use crate::cli::session::Session;
+use crate::cli::sources::manifest_files;
+use crate::cli::use_cases::{plan_file_error, use_case_error};
+use crate::i18n::Text;
+use crate::manifest::{SecretReference, StopRule};
+use crate::model::{Outcome, OutcomeClass, PortalId};
+use crate::plan::Plan;
+use crate::ports::Clock as _;
+use crate::records::fleet::{
+    FleetCounts, FleetPlanFile, PlannedPortal, PortalOutcome, PortalRow, StoredSecret,
+};
+use crate::records::plan_file::PlanFile;
+use crate::store::ConsumePlanError;
+
+/// End of the apply of one portal.
+struct Applied {
+    outcome: PortalOutcome,
+    cause: Option<Text>,
+    counts: FleetCounts,
+    run: Option<String>,
+    milliseconds: u32,
+}
+
+/// Rows of all portals of a file, and the wave in which the run stopped.
+pub(in crate::cli) struct AppliedFleet {
+    pub(in crate::cli) rows: Vec<PortalRow>,
+    pub(in crate::cli) stopped_in: Option<String>,
+}
+
+/// Applies the plans of a file, up to a wave. A portal without a plan keeps its row.
+pub(in crate::cli) async fn apply(
+    surroundings: &Surroundings<'_>,
+    file: &FleetPlanFile,
+    last_wave: Option<&str>,
+    concurrency: usize,
+) -> AppliedFleet {
+    let stop = StopRule { failed: file.stop.failed, failed_percent: file.stop.failed_percent };
+    let mut rows = file.rows.clone();
+    let (mut stopped_in, mut is_over) = (None, false);
+    for wave in &file.waves {
+        let of_wave: Vec<usize> = (0..rows.len())
+            .filter(|index| rows.get(*index).is_some_and(|row| row.wave == *wave))
+            .collect();
+        let planned: Vec<(usize, &PlannedPortal)> = of_wave
+            .iter()
+            .filter_map(|index| {
+                let portal = &rows.get(*index)?.portal;
+                Some((*index, file.plans.iter().find(|plan| plan.portal == *portal)?))
+            })
+            .collect();
+        let failed_before =
+            of_wave.iter().filter(|index| rows.get(**index).is_some_and(is_failure)).count();
+        let failed = Cell::new(failed_before);
+        let is_stopped = || is_over || stop.stops(failed.get(), of_wave.len());
+        let work = async |planned: &PlannedPortal| {
+            // A portal that has not begun is given up at once; one that writes ends in order.
+            if is_stopped() || surroundings.interrupt.code().is_some() {
+                return Ok(None);
+            }
+            let applied = apply_one(surroundings, planned).await;
+            let has_failed = applied.as_ref().map_or(true, |applied| applied.outcome.is_failure());
+            if has_failed {
+                failed.set(failed.get() + 1);
+            }
+            applied.map(Some)
+        };
+        let plans = planned.iter().map(|(_, planned)| *planned);
+        let ends = app::rounds(plans, concurrency, None, work).await;
+        for ((index, _), end) in planned.into_iter().zip(ends) {
+            if let Some(row) = rows.get_mut(index) {
+                *row = rows::ended(end, row.clone(), into_row);
+            }
+        }
+        let failed =
+            of_wave.iter().filter(|index| rows.get(**index).is_some_and(is_failure)).count();
+        if !is_over && stop.stops(failed, of_wave.len()) {
+            stopped_in = Some(wave.clone());
+            is_over = true;
+        }
+        is_over |= last_wave == Some(wave.as_str());
+    }
+    AppliedFleet { rows, stopped_in }
+}
+
+fn is_failure(row: &PortalRow) -> bool {
+    row.outcome.is_failure()
+}
+
+fn into_row(applied: Option<Applied>, mut row: PortalRow) -> PortalRow {
+    let Some(Applied { outcome, cause, counts, run, milliseconds }) = applied else {
+        row.outcome = PortalOutcome::NotReached;
+        row.counts = FleetCounts::default();
+        return row;
+    };
+    row = PortalRow { outcome, counts, run, milliseconds, ..row };
+    if let Some(cause) = cause {
+        rows::set_cause(&mut row, &cause);
+    }
+    row
+}
+
+async fn apply_one(
+    surroundings: &Surroundings<'_>,
+    planned: &PlannedPortal,
+) -> Result<Applied, CliError> {
+    let started = Instant::now();
+    let bytes = planned.plan.as_bytes();
+    let file = plan_files::parse(Path::new(&planned.portal), bytes)?;
+    let portal = PortalId::new(&planned.portal)
+        .map_err(|problem| CliError::plan_file(tr!("this is no portal: {problem}", problem)))?;
+    app::check_plan_file(&file.content, &portal, None, SystemClock.now())
+        .map_err(plan_file_error)?;
+    let secret = match &planned.webhook {
+        StoredSecret::File(name) => SecretReference::File(name.as_str().into()),
+        StoredSecret::Env(name) => SecretReference::Variable(name.as_str().into()),
+    };
+    let session = surroundings.connect(&portal, &secret).await?;
+    let lock_timeout = surroundings.global.lock_timeout;
+    let work = async |session: &Session| apply_in(session, &file, bytes, lock_timeout).await;
+    let applied = session.run_and_close(&surroundings.ui, work).await?;
+    Ok(Applied { milliseconds: rows::milliseconds(started), ..applied })
+}
+
+async fn apply_in(
+    session: &Session,
+    file: &PlanFile,
+    bytes: &[u8],
+    lock_timeout: Duration,
+) -> Result<Applied, CliError> {
+    let apply = ApplyOptions { lock_timeout, ..ApplyOptions::default() };
+    let files = manifest_files(&file.content);
+    let options = PlanFileOptions { file, bytes, manifests: None, files: &files, options: &apply };
+    let observer = RoundObserver { session };
+    let applied = app::apply_plan_file(&session.app, options, &ApprovedWithFleet, &observer).await;
+    let nothing = |outcome| Applied {
+        outcome,
+        cause: None,
+        counts: FleetCounts::default(),
+        run: None,
+        milliseconds: 0,
+    };
+    let (plan, run) = match applied {
+        Ok(applied) => (applied.plan, applied.run),
+        Err(app::Error::Consumed(ConsumePlanError::AlreadyUsed(_))) => {
+            return Ok(nothing(PortalOutcome::AppliedBefore));
+        }
+        Err(error) => return Err(use_case_error(session, error)),
+    };
+    let Some(finished) = run else {
+        return Ok(Applied { counts: kept(&plan, 0), ..nothing(PortalOutcome::Unchanged) });
+    };
+    let totals = finished.report.totals;
+    let changed = finished.report.targets.iter().filter(|one| one.outcome == Outcome::Changed);
+    let changed = u32::try_from(changed.count()).unwrap_or(u32::MAX);
+    let people: BTreeSet<_> = finished
+        .report
+        .targets
+        .iter()
+        .filter(|one| one.outcome.class() == OutcomeClass::Done)
+        .filter_map(|one| one.key.user())
+        .collect();
+    let outcome = match () {
+        () if totals.unknown > 0 => PortalOutcome::Unknown,
+        () if totals.failed > 0 || changed > 0 || finished.failure.is_some() => {
+            PortalOutcome::Partial
+        }
+        () => PortalOutcome::Applied,
+    };
+    let cause = match (&finished.failure, outcome) {
+        (Some(failure), _) => Some(Text::from_display(failure)),
+        (None, PortalOutcome::Unknown) => Some(tr!("the outcome of a reset is not known")),
+        (None, PortalOutcome::Partial) => {
+            Some(tr!("cards failed or had changed since the plan; `recard show RUN` names them"))
+        }
+        (None, _) => None,
+    };
+    Ok(Applied {
+        outcome,
+        cause,
+        counts: FleetCounts {
+            people: u32::try_from(people.len()).unwrap_or(u32::MAX),
+            reset: totals.done,
+            ..kept(&plan, totals.failed + totals.unknown + changed)
+        },
+        run: Some(finished.report.run.to_string()),
+        milliseconds: 0,
+    })
+}
+
+fn kept(plan: &Plan, hold: u32) -> FleetCounts {
+    FleetCounts { keep: plan.counts().keep, hold, ..FleetCounts::default() }
+}

@@ -1,0 +1,10 @@
+//! Commands over many portals: their files, the rounds over their portals, and their reports.
+
+pub(super) mod applies;
+pub(super) mod files;
+pub(super) mod plans;
+pub(super) mod portal_session;
+pub(super) mod reports;
+pub(super) mod rows;
+#[cfg(feature = "emulator")]
+pub(super) mod sample;

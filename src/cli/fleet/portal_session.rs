@@ -1,0 +1,78 @@
+//! Session of one portal of a fleet: its secret, and a listener that prints nothing.
+
+use std::path::Path;
+
+use crate::app::{Approval, Approver, Declined, Observer, Proposal, Warning};
+use crate::cli::args::GlobalArgs;
+use crate::cli::env;
+use crate::cli::error::CliError;
+use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::signals::Interrupt;
+use crate::cli::ui::Ui;
+use crate::engine::Event;
+use crate::manifest::SecretReference;
+use crate::model::PortalId;
+
+/// Surroundings of all portals of a command.
+pub(in crate::cli) struct Surroundings<'a> {
+    pub(in crate::cli) global: &'a GlobalArgs,
+    /// Printer without notes: a thousand portals would have a thousand.
+    pub(in crate::cli) ui: Ui,
+    pub(in crate::cli) interrupt: &'a Interrupt,
+    pub(in crate::cli) secrets: Option<&'a Path>,
+}
+
+impl Surroundings<'_> {
+    /// Connects to a portal with the webhook of a place.
+    pub(in crate::cli) async fn connect(
+        &self,
+        portal: &PortalId,
+        secret: &SecretReference,
+    ) -> Result<Session, CliError> {
+        let (webhook, from) = env::webhook_of_portal(secret, portal, self.secrets)?;
+        if webhook.portal() != *portal {
+            return Err(CliError::general(tr!(
+                "the webhook from {from} is one of {}; nothing was sent",
+                webhook.portal(),
+                from
+            )));
+        }
+        let endpoint = PortalEndpoint::new(webhook, from);
+        endpoint.connect(self.global, &self.ui, self.interrupt).await
+    }
+}
+
+/// Listener of the round of one portal. Its warnings go to the log: a report is of bounded size.
+pub(in crate::cli) struct RoundObserver<'a> {
+    pub(in crate::cli) session: &'a Session,
+}
+
+impl Observer for RoundObserver<'_> {
+    type Progress = fn(Event);
+
+    fn progress(&self) -> fn(Event) {
+        |_| {}
+    }
+
+    fn warn(&self, warning: Warning) {
+        let portal = self.session.app.store.portal().as_str();
+        tracing::warn!(portal, ?warning, "fleet");
+    }
+
+    fn begin_writing(&self) -> Result<(), Declined> {
+        self.session.begin_writing().map_err(|_| Declined::Interrupted)
+    }
+}
+
+/// Approval of a plan that was approved with the plans of all portals.
+pub(in crate::cli) struct ApprovedWithFleet;
+
+impl Approver for ApprovedWithFleet {
+    async fn show(&self, _: Proposal<'_>) -> Result<(), Declined> {
+        Ok(())
+    }
+
+    async fn approve(&self, _: Proposal<'_>) -> Result<Approval, Declined> {
+        Ok(Approval::Given)
+    }
+}

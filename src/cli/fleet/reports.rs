@@ -1,0 +1,136 @@
+//! Reports over a fleet: made from rows, compared with an earlier one, written, and kept in the
+//! store for `fleet status`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::cli::args::{GlobalArgs, OutputArgs};
+use crate::cli::clock::SystemClock;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::output::Outputs;
+use crate::model::Digest;
+use crate::ports::Clock as _;
+use crate::records::fleet::{
+    FLEET_REPORT_FORMAT, FleetCounts, FleetReport, FleetViolation, LastRound, PortalRow,
+};
+use crate::report::pretty;
+use crate::store::{read_whole, write_whole};
+
+/// Maximum size of a report that is read.
+const MAX_REPORT_BYTES: u64 = 256 << 20;
+
+/// Refuses formats that reports over a fleet do not have.
+pub(in crate::cli) fn check_formats(outputs: &OutputArgs) -> Result<(), CliError> {
+    let other = outputs.output.iter().find(|one| !FleetReport::FORMATS.contains(&one.format));
+    let Some(other) = other else { return Ok(()) };
+    let known = FleetReport::FORMATS.map(|format| format.to_string()).join(", ");
+    Err(CliError::new(
+        exit::USAGE,
+        tr!("a report over a fleet has no format {}; there are {known}", other.format, known),
+    ))
+}
+
+/// Makes the report of a command.
+pub(in crate::cli) fn report(
+    command: &str,
+    (fleet, reason): (&str, &str),
+    rows: Vec<PortalRow>,
+    violations: Vec<FleetViolation>,
+    started: Instant,
+) -> FleetReport {
+    let mut report = FleetReport {
+        format: FLEET_REPORT_FORMAT.to_owned(),
+        command: command.to_owned(),
+        fleet: fleet.to_owned(),
+        reason: reason.to_owned(),
+        made: SystemClock.now(),
+        seconds: u32::try_from(started.elapsed().as_secs()).unwrap_or(u32::MAX),
+        totals: BTreeMap::new(),
+        sums: FleetCounts::default(),
+        violations,
+        stopped_in: None,
+        portals: rows,
+    };
+    report.count();
+    report
+}
+
+/// Reads the report of `--new-since` and marks what it did not have.
+pub(in crate::cli) fn mark_new(
+    report: &mut FleetReport,
+    earlier: Option<&Path>,
+) -> Result<(), CliError> {
+    if let Some(path) = earlier {
+        report.mark_new(&read(path)?);
+    }
+    Ok(())
+}
+
+/// Reads a report.
+pub(in crate::cli) fn read(path: &Path) -> Result<FleetReport, CliError> {
+    let cannot = |problem: &dyn std::fmt::Display| {
+        CliError::general(tr!("cannot read the report {}: {problem}", path.display(), problem))
+            .hint(tr!("such a report is what `recard fleet plan -o json=FILE` has written"))
+    };
+    let bytes = read_whole(path, MAX_REPORT_BYTES).map_err(|problem| cannot(&problem))?;
+    FleetReport::parse(&bytes).map_err(|problem| cannot(&problem))
+}
+
+/// Writes a report into all outputs, and keeps its rows in the store.
+pub(in crate::cli) fn finish(
+    outputs: &Outputs<'_>,
+    global: &GlobalArgs,
+    report: &FleetReport,
+) -> Result<(), CliError> {
+    let kept = keep(global, report);
+    if let Err(problem) = kept {
+        outputs.ui.warn(tr!("the report could not be kept for `fleet status`: {problem}", problem));
+    }
+    outputs.write_fleet(report)
+}
+
+/// Returns the file of the last rows of a fleet in the store.
+pub(in crate::cli) fn kept_file(store: &Path, fleet: &str) -> PathBuf {
+    // A name of a fleet is free text, and may differ from another one in a sign that files lack.
+    let name: String =
+        fleet.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let digest = Digest::hash(fleet.as_bytes()).short();
+    store.join("fleets").join(format!("{name}-{digest}.json"))
+}
+
+/// Keeps the last row of each portal, with its command and time. Rows of other portals stay.
+fn keep(global: &GlobalArgs, report: &FleetReport) -> Result<(), CliError> {
+    let path = kept_file(&global.store, &report.fleet);
+    let mut kept = report.clone();
+    for row in &mut kept.portals {
+        row.last = Some(LastRound { command: report.command.clone(), at: report.made });
+        row.new = false;
+    }
+    if path.exists() {
+        let names: BTreeSet<String> = kept.portals.iter().map(|row| row.portal.clone()).collect();
+        let earlier = read(&path)?.portals.into_iter();
+        kept.portals.extend(earlier.filter(|row| !names.contains(&row.portal)));
+    }
+    kept.count();
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|problem| {
+            CliError::general(tr!("cannot make {}: {problem}", folder.display(), problem))
+        })?;
+    }
+    Ok(write_whole(&path, pretty(&kept).as_bytes())?)
+}
+
+/// Returns the exit code of a report; `pending` is that of changes.
+pub(in crate::cli) fn exit_code(report: &FleetReport, pending: u8, is_gate: bool) -> u8 {
+    if !report.violations.is_empty() && is_gate {
+        exit::REFUSED
+    } else if report.has_failures() || report.stopped_in.is_some() {
+        exit::PARTIAL
+    } else if report.portals.iter().any(|row| row.outcome.is_pending()) {
+        pending
+    } else {
+        exit::DONE
+    }
+}

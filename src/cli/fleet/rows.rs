@@ -1,0 +1,111 @@
+//! Rows of a fleet report, from what became of each portal.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::app::RoundEnd;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::i18n::Text;
+use crate::manifest::{Fleet, FleetPortal};
+use crate::records::fleet::{FleetCounts, PortalOutcome, PortalRow};
+
+/// Placeholder of the portal's own name in causes, so that equal causes are equal.
+const PORTAL: &str = "(portal)";
+
+/// Returns a row without a cause.
+pub(in crate::cli) fn row(
+    fleet: &Fleet,
+    portal: &FleetPortal,
+    outcome: PortalOutcome,
+) -> PortalRow {
+    PortalRow {
+        portal: portal.name().to_owned(),
+        wave: fleet.waves.get(portal.wave).map(ToString::to_string).unwrap_or_default(),
+        labels: portal.labels.clone(),
+        outcome,
+        counts: FleetCounts::default(),
+        cause: String::new(),
+        shown_cause: String::new(),
+        detail: String::new(),
+        run: None,
+        milliseconds: 0,
+        last: None,
+        new: false,
+    }
+}
+
+/// Returns the row of a portal that no request is sent to, and why: it is paused, or its own files
+/// have a problem.
+pub(in crate::cli) fn row_without_round(
+    fleet: &Fleet,
+    portal: &FleetPortal,
+    now: Timestamp,
+) -> Option<PortalRow> {
+    let today = now.strftime("%Y-%m-%d").to_string();
+    if let Some(pause) = &portal.pause
+        && pause.until.is_none_or(|until| today < until.to_string())
+    {
+        let mut row = row(fleet, portal, PortalOutcome::Paused);
+        row.cause = pause.reason.to_string();
+        return Some(row);
+    }
+    if portal.declaration.is_some() {
+        return None;
+    }
+    let mut row = row(fleet, portal, PortalOutcome::Failed);
+    let cause = tr!("its manifests have problems; `recard fleet validate` shows them");
+    set_cause(&mut row, &cause);
+    let problems = portal.problems.iter().map(ToString::to_string);
+    row.detail = problems.collect::<Vec<_>>().join("\n");
+    Some(row)
+}
+
+/// Sets the cause of a row. The portal's own name is left out of it.
+pub(in crate::cli) fn set_cause(row: &mut PortalRow, cause: &Text) {
+    let without_name = |text: &str| text.replace(&row.portal, PORTAL);
+    let (english, shown) = (without_name(cause.english()), without_name(cause.as_str()));
+    row.detail = cause.english().to_owned();
+    row.shown_cause = if shown == english { String::new() } else { shown };
+    row.cause = english;
+}
+
+/// Returns a row that tells a failure.
+pub(in crate::cli) fn failed(mut row: PortalRow, failure: &CliError) -> PortalRow {
+    row.outcome = match failure.code {
+        exit::LOCKED => PortalOutcome::Locked,
+        exit::REFUSED => PortalOutcome::Blocked,
+        exit::PLAN_FILE => PortalOutcome::Stale,
+        exit::PARTIAL => PortalOutcome::Partial,
+        _ => PortalOutcome::Failed,
+    };
+    set_cause(&mut row, &Text::join(&failure.chain, ": "));
+    row
+}
+
+/// Returns the row of a round: that of its end, or one that tells why it had none.
+pub(in crate::cli) fn ended<T>(
+    end: RoundEnd<Result<T, CliError>>,
+    planned: PortalRow,
+    into_row: impl FnOnce(T, PortalRow) -> PortalRow,
+) -> PortalRow {
+    let with_cause = |cause: &Text| {
+        let mut row = PortalRow { outcome: PortalOutcome::Failed, ..planned.clone() };
+        set_cause(&mut row, cause);
+        row
+    };
+    match end {
+        RoundEnd::Ended(Ok(value)) => into_row(value, planned),
+        RoundEnd::Ended(Err(failure)) => failed(planned, &failure),
+        RoundEnd::Late => with_cause(&tr!("no end within --portal-deadline")),
+        RoundEnd::Panicked(text) => {
+            with_cause(&tr!("internal error: {text}; please report it", text))
+        }
+    }
+}
+
+/// Returns the milliseconds since a time.
+pub(in crate::cli) fn milliseconds(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,66 @@
+//! Assignment of portals to waves.
+
+use std::sync::Arc;
+
+use super::content::{FleetPortal, Wave, WaveRule};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
+use crate::model::Digest;
+
+/// Name of the only wave of a fleet that declares none.
+const ONLY: &str = "all";
+
+/// Assigns each portal to the first wave that takes it. A wave without a portal and a portal
+/// without a wave are errors.
+pub(super) fn assign(
+    waves: &[Wave],
+    portals: &mut [FleetPortal],
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Arc<str>> {
+    if waves.is_empty() {
+        return vec![ONLY.into()];
+    }
+    let total = portals.len();
+    let mut left: Vec<&mut FleetPortal> = portals.iter_mut().collect();
+    // A share is drawn by digest: the order of the files may follow countries or customers.
+    left.sort_by_cached_key(|portal| Digest::hash(portal.name().as_bytes()));
+    for (index, Wave { name, takes }) in waves.iter().enumerate() {
+        let mut room = match takes {
+            WaveRule::Percent(percent) => (total * *percent as usize).div_ceil(100),
+            WaveRule::Select(_) | WaveRule::Rest => usize::MAX,
+        };
+        let mut taken = 0;
+        left.retain_mut(|portal| {
+            let is_taken = room > 0
+                && match takes {
+                    WaveRule::Select(selector) => selector.matches(&portal.labels),
+                    WaveRule::Percent(_) | WaveRule::Rest => true,
+                };
+            if is_taken {
+                portal.wave = index;
+                room -= 1;
+                taken += 1;
+            }
+            !is_taken
+        });
+        if taken == 0 {
+            let message = tr!("the wave `{}` takes no portal", name.value);
+            let help = tr!(
+                "a wave takes portals that no wave before it took; remove it, or mend its selection"
+            );
+            found.push(
+                Diagnostic::error(DiagnosticCode::EmptySelection, name.place.clone(), message)
+                    .help(help),
+            );
+        }
+    }
+    left.sort_by(|one, other| one.place.cmp(&other.place));
+    for portal in left {
+        let message = tr!("no wave takes the portal {}", portal.name());
+        let help = tr!("end the waves with one that takes the rest: `- name: rest`");
+        found.push(
+            Diagnostic::error(DiagnosticCode::EmptySelection, portal.place.clone(), message)
+                .help(help),
+        );
+    }
+    waves.iter().map(|wave| Arc::clone(&wave.name.value)).collect()
+}

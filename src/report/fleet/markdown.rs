@@ -1,0 +1,129 @@
+//! Fleet report as Markdown, for a comment that is edited in place: at most 60,000 characters.
+
+use std::fmt::Write as _;
+
+use super::words;
+use crate::records::fleet::FleetReport;
+use crate::report::RenderOptions;
+use crate::report::escape::{markdown, visible_line};
+
+/// Maximum size in bytes, below that of a comment.
+const LIMIT: usize = 60_000;
+
+/// Amounts of detail: groups of failures, names in a group, and rows of portals with changes.
+const STEPS: &[(usize, usize, usize)] = &[
+    (100, 100, 1_000),
+    (50, 50, 300),
+    (30, 20, 100),
+    (20, 10, 30),
+    (10, 5, 10),
+    (5, 3, 0),
+    (0, 0, 0),
+];
+
+/// Maximum length of a cause, in characters.
+const MAX_CAUSE: usize = 300;
+
+/// Renders the report with as much detail as the limits have room for.
+pub(super) fn render(report: &FleetReport, options: &RenderOptions) -> String {
+    let limit = LIMIT.min(options.markdown_limit);
+    let mut text = String::new();
+    for step in STEPS {
+        text = with_detail(report, options, *step);
+        if text.len() <= limit {
+            break;
+        }
+    }
+    text
+}
+
+fn with_detail(
+    report: &FleetReport,
+    options: &RenderOptions,
+    (groups, names, rows): (usize, usize, usize),
+) -> String {
+    let cell = |text: &str| {
+        let short: String = text.chars().take(MAX_CAUSE).collect();
+        markdown(&visible_line(&short)).replace('|', "\\|")
+    };
+    let mut out = String::new();
+    let marker = if options.marker.is_empty() { &report.fleet } else { &options.marker };
+    let marker: String = marker
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '_' })
+        .collect();
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "<!-- recard fleet {} {marker} -->", report.command);
+    let _ = writeln!(out, "### {}\n", cell(&words::headline(report)));
+    let _ = writeln!(
+        out,
+        "{}\n",
+        cell(&tr!("Only card layouts change. No lead, contact or deal data is touched."))
+    );
+    let _ = writeln!(out, "**{}**\n", cell(&words::totals(report)));
+    let _ = writeln!(out, "{}\n", cell(&words::sums(report)));
+    for found in &report.violations {
+        let _ = writeln!(out, "> **{}**\n", cell(&words::violation(found)));
+    }
+    if !report.violations.is_empty() {
+        let _ = writeln!(out, "{}\n", tr!("If that is meant, write under `spec` of the fleet:"));
+        let _ = writeln!(out, "```yaml\n{}\n```\n", words::acknowledgement(report));
+    }
+    if let Some(wave) = &report.stopped_in {
+        let text = tr!("Stopped in the wave {wave}: too many of its portals failed", wave);
+        let _ = writeln!(out, "> **{}**\n", cell(&text));
+    }
+    let failures = report.failures();
+    if !failures.is_empty() {
+        let _ = writeln!(out, "#### {}\n", tr!("Portals that need a person"));
+        let _ = writeln!(out, "| | | {} | {} |\n|---:|---|---|---|", tr!("cause"), tr!("portals"));
+    }
+    for group in failures.iter().take(groups) {
+        let portals = group.portals.iter().map(|row| row.portal.as_str());
+        let new = group.portals.iter().filter(|row| row.new).count();
+        let new = if new > 0 {
+            format!(" ({})", tr!("{number} new", number = new))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            out,
+            "| {} | {}{new} | {} | {} |",
+            group.portals.len(),
+            words::outcome(group.outcome),
+            cell(group.cause),
+            markdown(&visible_line(&words::names(portals, names)))
+        );
+    }
+    if let Some(more @ 1..) = failures.len().checked_sub(groups) {
+        let _ = writeln!(out, "\n{}", tr!("and {n} more cause" | "and {n} more causes" % more));
+    }
+    let changed = report.largest(usize::MAX);
+    if !changed.is_empty() && rows > 0 {
+        let _ = writeln!(
+            out,
+            "\n<details><summary>{}</summary>\n\n| {} | {} | {} | {} |\n|---|---|---:|---:|",
+            tr!("{n} portal with changes" | "{n} portals with changes" % changed.len()),
+            tr!("portal"),
+            tr!("wave"),
+            tr!("cards"),
+            tr!("people")
+        );
+        for row in changed.iter().take(rows) {
+            let new = if row.new { format!(" ({})", tr!("new")) } else { String::new() };
+            let (reset, people) = (row.counts.reset, row.counts.people);
+            let _ = writeln!(
+                out,
+                "| {}{new} | {} | {reset} | {people} |",
+                cell(&row.portal),
+                cell(&row.wave)
+            );
+        }
+        if let Some(more @ 1..) = changed.len().checked_sub(rows) {
+            let _ =
+                writeln!(out, "\n{}", tr!("and {n} more portal" | "and {n} more portals" % more));
+        }
+        out.push_str("\n</details>\n");
+    }
+    out
+}

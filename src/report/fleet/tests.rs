@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::i18n::{Language, with_language};
+use crate::records::fleet::*;
+use crate::report::RenderOptions;
+
+/// Report of so many portals: each hundredth does not answer with a cause of its own, each tenth
+/// for the same cause, and each third has changes.
+fn report(portals: usize) -> FleetReport {
+    let row = |index: usize| {
+        let (outcome, cause) = match index {
+            _ if index.is_multiple_of(100) => {
+                (PortalOutcome::Failed, format!("cause of {index}: {}", "long ".repeat(200)))
+            }
+            _ if index.is_multiple_of(10) => {
+                (PortalOutcome::Failed, "the portal does not accept the webhook".to_owned())
+            }
+            _ if index.is_multiple_of(3) => (PortalOutcome::Changes, String::new()),
+            _ => (PortalOutcome::Unchanged, String::new()),
+        };
+        let reset = if outcome == PortalOutcome::Changes { index as u32 } else { 0 };
+        PortalRow {
+            portal: format!("a-customer-with-a-long-name-{index:04}.bitrix24.com"),
+            wave: "rest".to_owned(),
+            labels: BTreeMap::from([("country".to_owned(), "de".to_owned())]),
+            outcome,
+            counts: FleetCounts { people: reset, reset, keep: 40, hold: 0 },
+            cause,
+            shown_cause: String::new(),
+            detail: "in full".to_owned(),
+            run: None,
+            milliseconds: 20,
+            last: None,
+            new: false,
+        }
+    };
+    let mut report = FleetReport {
+        format: FLEET_REPORT_FORMAT.to_owned(),
+        command: "plan".to_owned(),
+        fleet: "customers".to_owned(),
+        reason: "Standard lead card".to_owned(),
+        made: "2026-11-01T09:02:00Z".parse::<Timestamp>().unwrap(),
+        seconds: 12,
+        totals: BTreeMap::new(),
+        sums: FleetCounts::default(),
+        violations: vec![FleetViolation { guard: "maxPeople".to_owned(), number: 1, limit: 0 }],
+        stopped_in: Some("rest".to_owned()),
+        portals: (0..portals).map(row).collect(),
+    };
+    report.count();
+    report
+}
+
+#[test]
+fn report_of_any_size_is_bounded_for_people_and_complete_for_programs() {
+    for (portals, language) in
+        [(3, Language::English), (1_000, Language::English), (5_000, Language::Russian)]
+    {
+        let report = with_language(language, || report(portals));
+        let options = RenderOptions { language, ..RenderOptions::default() };
+        let text = report.render(OutputFormat::Text, &options);
+        assert!(text.lines().count() <= 60, "{}: {text}", text.lines().count());
+        let markdown = report.render(OutputFormat::Markdown, &options);
+        assert!(markdown.len() <= 60_000, "{portals}: {}", markdown.len());
+        let html = report.render(OutputFormat::Html, &options);
+        assert!(html.len() <= 2_000 * portals.max(1_000), "{portals}: {}", html.len());
+        assert_eq!(html.matches("data-o=").count(), portals);
+        assert_eq!(report.render(OutputFormat::Csv, &options).lines().count(), portals + 1);
+        let junit = report.render(OutputFormat::Junit, &options);
+        assert_eq!(junit.matches("<testcase").count(), portals);
+        let json = report.render(OutputFormat::Json, &options);
+        assert_eq!(serde_json::from_str::<FleetReport>(&json).unwrap(), report);
+        assert_eq!(report.totals.values().sum::<usize>(), portals, "totals add up");
+    }
+}
+
+#[test]
+fn failures_are_grouped_by_cause_and_the_largest_changes_come_first() {
+    let report = report(1_000);
+    let text = report.render(OutputFormat::Text, &RenderOptions::default());
+    assert!(text.contains("90 failed"), "{text}");
+    assert!(text.contains(": the portal does not accept the webhook"), "{text}");
+    let changes = text.split("Largest changes").nth(1).unwrap();
+    assert!(changes.contains("0999.bitrix24.com") && changes.contains("999 cards"), "{changes}");
+    assert!(text.contains("guards: { acknowledge: { people: 1 } }"), "{text}");
+}
+
+#[test]
+fn row_is_new_if_outcome_or_cause_differ_from_an_earlier_report() {
+    let (mut now, mut earlier) = (report(30), report(30));
+    earlier.portals[3].outcome = PortalOutcome::Unchanged;
+    earlier.portals[10].cause = "another cause".to_owned();
+    earlier.portals.remove(5);
+    now.mark_new(&earlier);
+    let new: Vec<usize> = (0..30).filter(|index| now.portals[*index].new).collect();
+    assert_eq!(new, [3, 5, 10]);
+}
+
+#[test]
+fn foreign_text_is_no_markup_in_any_format() {
+    let mut report = report(1);
+    let trap = "<script>alert(1)</script> | @team \u{1b}[31m =cmd()";
+    report.fleet = trap.to_owned();
+    report.portals[0].cause = trap.to_owned();
+    report.portals[0].portal = trap.to_owned();
+    for (_, format) in OutputFormat::ALL {
+        let text = report.render(format, &RenderOptions::default());
+        let text = text.replace(crate::report::html::STYLE, "");
+        let is_styled = format == OutputFormat::Text;
+        assert!(is_styled || !text.contains('\u{1b}'), "{format}");
+        assert!(!text.contains("\u{1b}[31m @"), "{format}");
+        if matches!(format, OutputFormat::Html | OutputFormat::Markdown | OutputFormat::Junit) {
+            assert!(!text.contains("<script>alert"), "{format}: {text}");
+        }
+        if format == OutputFormat::Markdown {
+            assert!(!text.contains(" @team"), "{text}");
+        }
+    }
+}
