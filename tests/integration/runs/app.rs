@@ -1,55 +1,11 @@
 //! The use cases as a library: two portals are planned and applied at the same time in one process.
 
-use std::sync::Arc;
-
-use recard::app::{
-    self, ApplyOptions, Approval, Approver, Declined, ManifestSet, Observer, PlanOptions, Proposal,
-    RunOrigin, Session, Warning,
-};
+use recard::app::{self, ApplyOptions, ManifestSet, PlanOptions, Session};
 use recard::emulator::Emulator;
-use recard::engine::{self, Event};
 use recard::manifest::{Declaration, Source, load};
 use recard::plan::BlindReset;
-use recard::portal::{HttpPortal, PortalSettings, Rate, WebhookUrl};
-use recard::ports::{Clock, ReadPortal as _};
-use recard::store::Store;
 
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> jiff::Timestamp {
-        "2026-11-01T09:02:00Z".parse().unwrap()
-    }
-}
-
-/// Approves everything, and listens to nothing.
-struct Silent;
-
-impl Observer for Silent {
-    type Progress = fn(Event);
-
-    fn progress(&self) -> fn(Event) {
-        |_| {}
-    }
-
-    fn warn(&self, warning: Warning) {
-        panic!("{warning:?}");
-    }
-
-    fn begin_writing(&self) -> Result<(), Declined> {
-        Ok(())
-    }
-}
-
-impl Approver for Silent {
-    async fn show(&self, _: Proposal<'_>) -> Result<(), Declined> {
-        Ok(())
-    }
-
-    async fn approve(&self, _: Proposal<'_>) -> Result<Approval, Declined> {
-        Ok(Approval::Given)
-    }
-}
+use crate::support::session::{Silent, session};
 
 /// One portal with its store.
 struct Tenant {
@@ -63,21 +19,8 @@ impl Tenant {
     async fn new() -> Self {
         let emulator = Emulator::start().await.unwrap();
         let store = tempfile::tempdir().unwrap();
-        let webhook = WebhookUrl::parse(&emulator.webhook_url(1).unwrap()).unwrap();
-        let name = webhook.portal();
-        let settings = PortalSettings { rate: Rate::Unlimited, ..PortalSettings::default() };
-        let portal = HttpPortal::connect(webhook, settings).unwrap();
-        let (_handle, cancellation) = engine::cancellation();
-        let caller = portal.reader().identify().await.unwrap();
-        let session = Session {
-            caller,
-            labels: portal.field_labels().cloned().unwrap().into(),
-            store: Store::open(store.path(), &name).unwrap(),
-            portal,
-            origin: RunOrigin::default(),
-            clock: Arc::new(FixedClock),
-            cancellation,
-        };
+        let session = session(&emulator, store.path(), 1).await;
+        let name = session.store.portal();
         let text = format!(
             "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: t, reason: r }}\nspec:\n  \
              portal: \"{name}\"\n  personal:\n    - users: {{ ids: [8, 12] }}\n      \

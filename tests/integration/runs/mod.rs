@@ -2,6 +2,7 @@
 //! crash leaves.
 
 mod app;
+mod card_kinds;
 #[cfg(unix)]
 mod crash;
 mod drift;

@@ -11,6 +11,7 @@ pub mod portal;
 pub mod process;
 pub mod raw;
 pub mod reference;
+pub mod session;
 pub mod sources;
 #[cfg(unix)]
 pub mod tools;
