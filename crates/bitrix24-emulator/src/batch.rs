@@ -202,10 +202,9 @@ fn execute(
     if name == "batch" {
         return Err(MethodError::batch_in_batch());
     }
-    let (release, mut parameters) = {
+    let mut parameters = {
         let mut server = portal.server();
         let server = &mut *server;
-        let release = server.state.release;
         let parsed = query::parse(query.as_bytes(), server.state.input_limit());
         let mut values = parsed.values;
         let mut linter =
@@ -214,7 +213,7 @@ fn execute(
             let text = format!("{} values beyond the portal's limit were dropped", parsed.dropped);
             linter.complain("dropped-values", text);
         }
-        match method::find(release, name).and_then(|known| known.method) {
+        match method::find(&server.state, name).and_then(|known| known.method) {
             Some(method) => {
                 let (state, user) = (&server.state, call.caller.user);
                 linter.lint_call(state, user, method, &values, CallContext::InBatch);
@@ -224,10 +223,10 @@ fn execute(
         if server.state.security_filter {
             xss_filter::clean(&mut values);
         }
-        (release, values)
+        values
     };
     result_refs::resolve(&mut parameters, results);
-    let known = method::find(release, name)
+    let known = method::find(&portal.server().state, name)
         .filter(|_| parameters.at("token").is_none_or(|token| *token == PhpValue::Null))
         .ok_or_else(|| MethodError::no_method_in_batch(name))?;
     if !known.is_allowed(&call.caller.rights) {

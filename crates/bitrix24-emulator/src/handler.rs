@@ -163,7 +163,7 @@ fn open(
     }
     let parameters = request::parameters(&server.state, incoming);
     let has_token = parameters.values.at("token").is_some_and(|token| *token != PhpValue::Null);
-    let known = method::find(release, &target.method).filter(|_| !has_token);
+    let known = method::find(&server.state, &target.method).filter(|_| !has_token);
     let mut linter =
         Linter { request: number, method: &target.method, complaints: &mut server.complaints };
     let Some(known) = known else {

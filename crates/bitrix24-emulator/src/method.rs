@@ -143,15 +143,20 @@ pub(super) struct KnownMethod {
     pub(super) method: Option<Method>,
 }
 
-/// Returns the methods of a release.
-fn methods_of(release: Release) -> impl Iterator<Item = &'static MethodRow> {
-    METHODS.iter().filter(move |row| release == Release::Current || row.0 != TYPE_GET_BY_NUMBER)
+/// Returns the methods of a portal: those of its release, without those that its state takes away.
+fn methods_of(state: &PortalState) -> impl Iterator<Item = &'static MethodRow> {
+    let is_old = state.release != Release::Current;
+    let is_missing =
+        |name: &str| state.missing_methods.iter().any(|missing| name.starts_with(missing.as_str()));
+    METHODS
+        .iter()
+        .filter(move |(name, ..)| !(is_old && *name == TYPE_GET_BY_NUMBER || is_missing(name)))
 }
 
-/// Finds a method of a release, in any letter case.
-pub(super) fn find(release: Release, name: &str) -> Option<KnownMethod> {
+/// Finds a method of a portal, in any letter case.
+pub(super) fn find(state: &PortalState, name: &str) -> Option<KnownMethod> {
     let lower = name.to_ascii_lowercase();
-    methods_of(release)
+    methods_of(state)
         .find(|(known, _, _)| *known == lower)
         .map(|(name, section, method)| KnownMethod { name, section, method: *method })
 }
@@ -209,8 +214,8 @@ pub(super) fn call(
         Method::Profile => plain(people::profile(state, caller.user)),
         Method::ServerTime => plain(PhpValue::from(now)),
         Method::Scope => plain(scope(caller, parameters)),
-        Method::Methods => plain(methods(state.release, caller, parameters)),
-        Method::LookUp => plain(method_get(state.release, caller, parameters)),
+        Method::Methods => plain(methods(state, caller, parameters)),
+        Method::LookUp => plain(method_get(state, caller, parameters)),
         // A batch is split before its commands get here.
         Method::Batch => return Err(MethodError::no_method()),
     })
@@ -223,10 +228,10 @@ fn scope(caller: &Caller, parameters: &PhpArray) -> PhpValue {
     caller.rights.iter().map(|right| PhpValue::from(right.as_str())).collect()
 }
 
-fn methods(release: Release, caller: &Caller, parameters: &PhpArray) -> PhpValue {
+fn methods(state: &PortalState, caller: &Caller, parameters: &PhpArray) -> PhpValue {
     let wanted = parameters.at("scope").and_then(PhpValue::text);
     let full = parameters.at("full").is_some_and(PhpValue::to_bool);
-    methods_of(release)
+    methods_of(state)
         .filter(|(_, section, _)| match wanted {
             Some(wanted) => section == &wanted,
             None => {
@@ -238,9 +243,9 @@ fn methods(release: Release, caller: &Caller, parameters: &PhpArray) -> PhpValue
 }
 
 /// Answers `method.get`. The name must be in lower case; any other does not exist.
-fn method_get(release: Release, caller: &Caller, parameters: &PhpArray) -> PhpValue {
+fn method_get(state: &PortalState, caller: &Caller, parameters: &PhpArray) -> PhpValue {
     let name = parameters.at("name").and_then(PhpValue::text).unwrap_or_default();
-    let known = find(release, name).filter(|known| known.name == name);
+    let known = find(state, name).filter(|known| known.name == name);
     let available = known.is_some_and(|known| known.is_allowed(&caller.rights));
     [("isExisting", PhpValue::Bool(known.is_some())), ("isAvailable", PhpValue::Bool(available))]
         .into_iter()

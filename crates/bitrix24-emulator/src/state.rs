@@ -151,6 +151,9 @@ struct PortalJson {
     /// User fields of the other kinds, by the number of the type.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     item_user_fields: BTreeMap<i64, Vec<UserFieldRow>>,
+    /// Methods that the portal does not have, by the beginning of their names in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing_methods: Vec<String>,
     crm_types: Vec<TypeRow>,
     crm_deal_categories: Vec<CategoryRow>,
     crm_item_categories: Vec<CategoryRow>,
@@ -170,6 +173,7 @@ pub(super) struct PortalState {
     pub(super) security_filter: bool,
     pub(super) lead_user_fields: Vec<UserFieldRow>,
     pub(super) item_user_fields: BTreeMap<i64, Vec<UserFieldRow>>,
+    pub(super) missing_methods: Vec<String>,
     pub(super) crm: CrmPortal,
     pub(super) rows: BTreeMap<OptionKey, OptionRow>,
     /// The number of changes of rows: it tells if a state must be saved.
@@ -217,6 +221,7 @@ impl PortalState {
             security_filter,
             lead_user_fields,
             item_user_fields,
+            missing_methods,
             crm_types,
             crm_deal_categories,
             crm_item_categories,
@@ -234,6 +239,7 @@ impl PortalState {
             security_filter,
             lead_user_fields,
             item_user_fields,
+            missing_methods,
             crm: CrmPortal {
                 types: crm_types.into_iter().map(|row| row.completed(&known_types)).collect(),
                 deal_categories: crm_deal_categories,
@@ -258,6 +264,7 @@ impl PortalState {
             security_filter: self.security_filter,
             lead_user_fields: self.lead_user_fields.clone(),
             item_user_fields: self.item_user_fields.clone(),
+            missing_methods: self.missing_methods.clone(),
             crm_types: self.crm.types.clone(),
             crm_deal_categories: self.crm.deal_categories.clone(),
             crm_item_categories: self.crm.item_categories.clone(),
