@@ -110,7 +110,7 @@ pub(super) async fn read_all<P: ReadPortal>(
 fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Option<&Layout>> {
     match reads.get(&key)? {
         CardRead::Read(layout) => Some(layout.as_ref()),
-        CardRead::Refused(_) | CardRead::NoAnswer(_) => None,
+        CardRead::Refused(_) | CardRead::NoAnswer(_) | CardRead::NoPipeline => None,
     }
 }
 
@@ -186,14 +186,14 @@ fn interpret_read(
     caller: UserId,
     common_default: Option<&Layout>,
 ) -> Observed {
-    if let CardKind::NoPipeline(_) = key.kind {
-        return Observed::Unreadable(UnreadableReason::NoPipeline);
-    }
     let layout = match read {
         Some(CardRead::Read(layout)) => layout.clone(),
         Some(CardRead::Refused(refusal)) => {
             let (code, message) = (refusal.code.clone(), refusal.message.clone());
             return Observed::Unreadable(UnreadableReason::Refused { code, message });
+        }
+        Some(CardRead::NoPipeline) => {
+            return Observed::Unreadable(UnreadableReason::NoPipeline);
         }
         Some(CardRead::NoAnswer(what)) => {
             return Observed::Unreadable(UnreadableReason::NoAnswer(what.clone()));

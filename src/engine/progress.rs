@@ -216,7 +216,7 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
             match read {
                 CardRead::Read(Some(layout)) => drop(self.common_defaults.insert(key.kind, layout)),
                 CardRead::Read(None) => drop(self.common_defaults.remove(&key.kind)),
-                CardRead::Refused(_) | CardRead::NoAnswer(_) => {}
+                CardRead::Refused(_) | CardRead::NoAnswer(_) | CardRead::NoPipeline => {}
             }
         }
         let judged = suspects.into_iter().map(|(task, verdict)| {

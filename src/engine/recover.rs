@@ -19,8 +19,8 @@ use crate::model::{
     RunId, Snapshot, Totals, UnreadableReason, UserId,
 };
 use crate::ports::{
-    Archive, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, SetPurpose, StoreError,
-    WritePortal,
+    Archive, Interrupted, JournalRecord, NO_PIPELINE, PortalError, RunHeader, RunLog, SetPurpose,
+    StoreError, WritePortal,
 };
 
 /// Outcomes of a run after its recovery.
@@ -322,7 +322,7 @@ impl Reads {
                 unknown("nothing proves that this portal shows other people's cards".into())
             }
             Some(Observed::Unreadable(UnreadableReason::NoPipeline)) => {
-                unknown("the portal lists no pipeline of its type".into())
+                unknown(NO_PIPELINE.to_owned())
             }
             None => unknown("it could not be read".into()),
         }

@@ -10,8 +10,8 @@ use super::verdict::{Verdict, current_layout};
 use crate::i18n::english;
 use crate::model::{CardKey, CardKind, Layout, UserId};
 use crate::ports::{
-    CardRead, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet, WriteAnswer,
-    WriteError, WriteEvidence, WritePortal,
+    CardRead, JournalRecord, Lane, NO_PIPELINE, PortalError, Rejection, SetPurpose, SingleSet,
+    WriteAnswer, WriteError, WriteEvidence, WritePortal,
 };
 
 /// Reads of one request, or its failure.
@@ -120,6 +120,7 @@ pub(super) fn unusable(read: &CardRead) -> String {
         CardRead::Read(_) => tr_later!("the card changed").to_owned(),
         CardRead::Refused(refusal) => refusal.message.clone(),
         CardRead::NoAnswer(what) => what.clone(),
+        CardRead::NoPipeline => NO_PIPELINE.to_owned(),
     }
 }
 

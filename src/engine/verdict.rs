@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::task::{CardTask, Goal, PreImage, Reason, lost};
 use crate::model::{CardState, Layout, Outcome};
 use crate::plan::diff::{LineChange, diff};
-use crate::ports::{CardRead, Refusal, WriteAnswer, WriteEvidence};
+use crate::ports::{CardRead, NO_PIPELINE, Refusal, WriteAnswer, WriteEvidence};
 
 /// Number of times that a newer layout is stored again for one target.
 pub(super) const MAX_ROUNDS: u32 = 3;
@@ -83,7 +83,7 @@ pub(super) fn current_layout(
         Some(CardRead::Read(read)) => {
             Some(CardState::from_read(read.clone(), common_default).layout().cloned())
         }
-        Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => None,
+        Some(CardRead::Refused(_) | CardRead::NoAnswer(_) | CardRead::NoPipeline) | None => None,
     }
 }
 
@@ -101,6 +101,7 @@ pub(super) fn judge_read_ahead(
         Some(CardRead::NoAnswer(what)) => {
             return Some(Outcome::NotAttempted(format!("could not be read again: {what}")));
         }
+        Some(CardRead::NoPipeline) => return Some(Outcome::NotAttempted(NO_PIPELINE.to_owned())),
         None => return Some(Outcome::NotAttempted(tr_later!("could not be read again").into())),
         Some(CardRead::Read(_)) => current_layout(read, &task.goal, common_default)?,
     };

@@ -69,7 +69,8 @@ pub enum UnreadableReason {
     /// The read was empty, and no evidence shows that the portal reads the named person's card and
     /// not the caller's.
     ReadsUnproven,
-    /// The portal lists no pipeline of the card's type, so that no request can name the card.
+    /// The portal lists no pipeline for the card, so that no request can name it: the type has
+    /// none, or not that of the card.
     NoPipeline,
     /// The portal gave no usable answer.
     NoAnswer(String),

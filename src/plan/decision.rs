@@ -175,7 +175,7 @@ impl fmt::Display for HoldReason {
                 "reads empty, but nothing proves that the portal reads the person's card and not the caller's"
             )),
             Self::Unreadable(UnreadableReason::NoPipeline) => f.write_str(&tr!(
-                "the portal lists no pipeline of this type that the webhook's owner may read"
+                "the portal lists no pipeline for this card that the webhook's owner may read"
             )),
             Self::Unreadable(UnreadableReason::NoAnswer(what)) => {
                 f.write_str(&tr!("no usable answer: {what}", what = Text::from_msgid(what)))

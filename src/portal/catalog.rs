@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 use super::client::PortalClient;
 use super::methods::{CATEGORIES, DEAL_CATEGORIES, ITEM_FIELDS, TYPES};
 use super::wire::{catalog as wire, fields};
-use crate::model::{CardCatalog, EntityType, SmartProcessType, TypeCatalog};
+use crate::model::{
+    CardCatalog, CardKey, CardKind, EntityType, Pipeline, SmartProcessType, TypeCatalog,
+};
 use crate::ports::{CatalogQuery, PortalError};
 
 /// Number of pages of smart processes in the first request: room for 200 of them.
@@ -67,7 +69,7 @@ pub(super) async fn catalog(
         for (question, end) in questions.iter().zip(ends) {
             match question {
                 Question::Pipelines(of) => {
-                    let list = answered(end, CATEGORIES, |json| wire::pipelines(json, *of))?;
+                    let list = pipelines(client, *of, end)?;
                     catalog.types.entry(*of).or_default().pipelines = list;
                 }
                 Question::Labels(of) => {
@@ -100,6 +102,34 @@ pub(super) async fn catalog(
     Ok(catalog)
 }
 
+/// Asks for the pipelines of the types of some cards, where the portal was not asked yet. Cards
+/// without a pipeline need no request.
+pub(super) async fn ask_for_pipelines(
+    client: &PortalClient,
+    keys: &[CardKey],
+) -> Result<(), PortalError> {
+    let kinds = keys.iter().map(|key| key.kind).filter(|kind| kind.pipeline().is_some());
+    let mut types: BTreeSet<EntityType> = kinds.map(CardKind::entity_type).collect();
+    types.retain(|of| !client.listed().contains_key(of));
+    let questions: Vec<Question> = types.iter().copied().map(Question::Pipelines).collect();
+    for (of, end) in types.into_iter().zip(ask(client, &questions).await?) {
+        // A refusal is an answer: there is no such type any more.
+        let _ = pipelines(client, of, end)?;
+    }
+    Ok(())
+}
+
+/// Parses a list of pipelines, and keeps their ids.
+fn pipelines(
+    client: &PortalClient,
+    of: EntityType,
+    end: ReadResult,
+) -> Result<Result<Vec<Pipeline>, String>, PortalError> {
+    let list = answered(end, CATEGORIES, |json| wire::pipelines(json, of))?;
+    client.listed().insert(of, list.iter().flatten().map(|pipeline| pipeline.id).collect());
+    Ok(list)
+}
+
 /// Returns `true` if the portal has pipelines or categories for a type. It refuses the list of
 /// leads and quotes.
 fn has_pipelines(of: EntityType) -> bool {
@@ -120,6 +150,9 @@ async fn ask(
     client: &PortalClient,
     questions: &[Question],
 ) -> Result<Vec<ReadResult>, PortalError> {
+    if questions.is_empty() {
+        return Ok(Vec::new());
+    }
     let command =
         |number: usize| questions.get(number).map_or_else(harmless, |question| question.command());
     let mut ends = BTreeMap::new();

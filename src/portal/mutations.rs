@@ -8,16 +8,17 @@ use bitrix24::{
 };
 
 use super::address::{CardAddress, Operation};
+use super::catalog;
 use super::client::PortalClient;
 use super::error::write_error;
 use super::layout_query;
-use super::queries::{NO_ADDRESS, layout_read};
+use super::queries::layout_read;
 use super::wire::card;
 use crate::i18n::english;
 use crate::model::{CardKey, Layout};
 use crate::ports::{
-    CardRead, CardSink, CardWrite, Lane, MAX_WRITES_PER_REQUEST, PortalError, SingleSet,
-    WriteAnswer, WriteError, WriteEvidence,
+    CardRead, CardSink, CardWrite, Lane, MAX_WRITES_PER_REQUEST, NO_PIPELINE, PortalError,
+    SingleSet, WriteAnswer, WriteError, WriteEvidence,
 };
 
 /// Number of attempts for a command of a read-back.
@@ -68,7 +69,7 @@ pub(super) async fn write_cards(
         };
         let get = client.card_command(Operation::Get, *target);
         let (Some(get), Some(change)) = (get, client.card_command(operation, *target)) else {
-            return Err(not_sent(format!("{target}: {NO_ADDRESS}")));
+            return Err(not_sent(format!("{target}: {NO_PIPELINE}")));
         };
         let change = match write {
             CardWrite::Reset => change,
@@ -113,8 +114,9 @@ pub(super) async fn set_card(
     proceed: &(dyn Fn(&CardRead) -> bool + Sync),
 ) -> SingleSet {
     let not_sent = |text: &str| SingleSet::NotSent(CardRead::NoAnswer(text.to_owned()));
-    let Some(address) = CardAddress::from_kind(key.kind, client.method_family()) else {
-        return not_sent(NO_ADDRESS);
+    let address = CardAddress::from_kind(key.kind, client.method_family());
+    let Some(address) = address.filter(|_| client.is_listed(key.kind)) else {
+        return SingleSet::NotSent(CardRead::NoPipeline);
     };
     let Some(body) = card::set_body(key, client.method_family(), layout) else {
         return not_sent("the layout cannot be written as JSON");
@@ -162,7 +164,7 @@ async fn send_set(
 /// Reads one card.
 async fn read_one(client: &PortalClient, key: CardKey, lane: Lane) -> CardRead {
     let Some(get) = client.card_command(Operation::Get, key) else {
-        return CardRead::NoAnswer(NO_ADDRESS.to_owned());
+        return CardRead::NoPipeline;
     };
     let batch = Batch::numbered([get]);
     match client
@@ -186,9 +188,10 @@ pub(super) async fn read_back(
     keys: &[CardKey],
     sink: &mut dyn CardSink,
 ) -> Result<(), PortalError> {
+    catalog::ask_for_pipelines(client, keys).await?;
     let (keys, without): (Vec<CardKey>, Vec<CardKey>) =
         keys.iter().partition(|key| client.card_command(Operation::Get, **key).is_some());
-    without.into_iter().for_each(|key| sink.take(key, CardRead::NoAnswer(NO_ADDRESS.to_owned())));
+    without.into_iter().for_each(|key| sink.take(key, CardRead::NoPipeline));
     let mut waiting: Vec<(Vec<CardKey>, u32)> =
         keys.chunks(MAX_COMMANDS).map(|chunk| (chunk.to_vec(), 1)).rev().collect();
     while let Some((chunk, attempt)) = waiting.pop() {

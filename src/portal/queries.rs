@@ -6,6 +6,7 @@ use bitrix24::{BatchCommand, MAX_COMMANDS, PAGE, PageItem, PagedQuery, ReadResul
 use serde_json::value::RawValue;
 
 use super::address::{MethodFamily, Operation};
+use super::catalog;
 use super::client::PortalClient;
 use super::method_lookup::{MethodAvailability, availability, look_up};
 use super::methods::{DEPARTMENTS, LEAD_FIELDS, PROFILE, USERS};
@@ -17,9 +18,6 @@ use crate::ports::{CardRead, CardSink, PeopleQuery, PortalError};
 
 /// Maximum number of values in the list of one filter, so that its answer fits on one page of 50.
 const FILTER_VALUES: usize = 50;
-
-/// Text for a card that no request can name.
-pub(super) const NO_ADDRESS: &str = tr_later!("the portal lists no pipeline of this kind of card");
 
 /// Requested fields of a person. Portals up to 24.200 send all fields in any case.
 const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", "UF_DEPARTMENT"];
@@ -185,11 +183,12 @@ pub(super) async fn read_cards(
     keys: &[CardKey],
     sink: &mut dyn CardSink,
 ) -> Result<(), PortalError> {
+    catalog::ask_for_pipelines(client, keys).await?;
     let mut addressed = Vec::with_capacity(keys.len());
     for key in keys {
         match client.card_command(Operation::Get, *key) {
             Some(_) => addressed.push(*key),
-            None => sink.take(*key, CardRead::NoAnswer(NO_ADDRESS.to_owned())),
+            None => sink.take(*key, CardRead::NoPipeline),
         }
     }
     let keys = addressed;

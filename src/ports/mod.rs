@@ -12,8 +12,8 @@ mod store;
 
 pub use portal::{
     CardRead, CardSink, CardWrite, CatalogQuery, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST,
-    PeopleQuery, PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer, WriteError,
-    WriteEvidence, WritePortal,
+    NO_PIPELINE, PeopleQuery, PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer,
+    WriteError, WriteEvidence, WritePortal,
 };
 pub use store::{
     Archive, Interrupted, JournalLoss, JournalRecord, LockOwner, PlannedCard, RunHeader, RunLog,

@@ -46,7 +46,13 @@ pub enum CardRead {
     Refused(Refusal),
     /// No usable answer, after all reasonable retries. The text is what came instead.
     NoAnswer(String),
+    /// The portal was not asked: it lists no pipeline for this card, and any request would name
+    /// another one.
+    NoPipeline,
 }
+
+/// Text for a card that no request can name.
+pub const NO_PIPELINE: &str = tr_later!("the portal lists no pipeline for this card");
 
 /// Refusal of one command by the portal. The texts are the portal's; the code may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]

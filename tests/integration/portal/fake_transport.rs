@@ -171,7 +171,14 @@ impl FakePortalState {
         let start: usize =
             query.rsplit_once("start=").map_or(0, |(_, start)| start.parse().unwrap());
         let list = match method {
-            "crm.lead.details.configuration.get" => {
+            "crm.category.list" => {
+                let of = query.strip_prefix("entityTypeId=").unwrap().parse::<u32>().unwrap();
+                let pipeline =
+                    |id: u32| json!({"id": id, "name": "", "entityTypeId": of, "isDefault": "N"});
+                let list: Vec<Value> = (0..10).map(pipeline).collect();
+                return (json!({ "categories": list }), json!(10), Value::Null);
+            }
+            "crm.lead.details.configuration.get" | "crm.item.details.configuration.get" => {
                 return (
                     self.rows.get(query).cloned().unwrap_or(Value::Null),
                     Value::Null,

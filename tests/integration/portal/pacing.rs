@@ -192,6 +192,33 @@ async fn list_is_sent_in_equal_chunks_of_whole_waves_or_in_full_ones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cards_of_mixed_kinds_share_full_requests_behind_one_for_their_pipelines() {
+    let portal = portal(1, 10);
+    let level = Some(LimiterLevel::full(Rate::STANDARD));
+    let settings = PortalSettings { level, ..PortalSettings::default() };
+    let client = HttpPortal::over(portal_id(), portal.clone(), &settings);
+    let kinds =
+        "lead/simple deal/0 deal/5 contact company/9 quote smart-invoice/1 smart-process/177/7";
+    let of = |user: u32| kinds.split(' ').map(move |kind| format!("personal/{user}/{kind}"));
+    let keys: Vec<CardKey> = (1..=40).flat_map(of).map(|key| key.parse().unwrap()).collect();
+    read(&client, &keys).await.unwrap();
+    // Deals, companies, invoices and the smart process.
+    assert_eq!(sizes(&portal), [[4].as_slice(), &[50; 6], &[20]].concat());
+    // What was listed is known.
+    read(&client, &keys[..100]).await.unwrap();
+    assert_eq!(sizes(&portal), [50, 50]);
+    // No request is about a pipeline that is not in the list.
+    let unlisted = "personal/7/deal/10".parse().unwrap();
+    let mut seen = Vec::new();
+    let mut sink = |key: CardKey, read: CardRead| seen.push((key, read));
+    client.reader().read_cards(&[unlisted], &mut sink).await.unwrap();
+    assert_eq!((seen, sizes(&portal)), (vec![(unlisted, CardRead::NoPipeline)], Vec::new()));
+    let reset = client.writer().write_cards(&[(unlisted, CardWrite::Reset)], Lane::Planned).await;
+    assert!(matches!(reset, Err(WriteError::NotSent(_))), "{reset:?}");
+    assert!(sizes(&portal).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn list_of_addresses_uses_all_connections() {
     let portal = portal(30, 50);
     let addresses = (1..=24).map(|number| format!("p{number}@example.com").into()).collect();

@@ -259,7 +259,7 @@ proptest! {
                 match read {
                     CardRead::Read(layout) => assert_eq!(layout.is_some(), key.user().unwrap().get() % 3 == 0),
                     CardRead::NoAnswer(_) => {}
-                    CardRead::Refused(refusal) => panic!("{refusal:?}"),
+                    other => panic!("{other:?}"),
                 }
             }
             portal.with(|state| state.faults = write_faults.into());

@@ -1,7 +1,9 @@
 //! Cards of all kinds from end to end: each card that a manifest names is read, reset and restored,
 //! and no other one.
 
+mod family;
 mod life;
+mod listed;
 mod property;
 mod requests;
 
@@ -16,7 +18,7 @@ use recard::emulator::{Emulator, EmulatorOptions, Seed};
 use recard::engine::NewerLayouts;
 use recard::manifest::{Declaration, Source, load};
 use recard::plan::BlindReset;
-use recard::portal::HttpPortal;
+use recard::portal::{HttpPortal, MethodFamily};
 use serde_json::{Value, json};
 
 use crate::support::company::portal_of;
@@ -93,6 +95,8 @@ pub(super) struct World {
     /// The commands of all sessions.
     log: Log,
     user: i64,
+    /// Methods for leads that later sessions force.
+    forced: Option<MethodFamily>,
 }
 
 /// Rows of the whole table of options, by owner and name.
@@ -145,8 +149,8 @@ impl World {
         let options = EmulatorOptions { seed: Seed::State(state), ..EmulatorOptions::default() };
         let emulator = Emulator::start_with(options).await.unwrap();
         let (store, log) = (tempfile::tempdir().unwrap(), Log::default());
-        let session = open(&emulator, &store, &log, user).await;
-        Self { emulator, store, session, log, user }
+        let session = open(&emulator, &store, &log, (user, None)).await;
+        Self { emulator, store, session, log, user, forced: None }
     }
 
     pub(super) async fn start(release: &str) -> Self {
@@ -155,7 +159,8 @@ impl World {
 
     /// Begins anew, as another process does.
     pub(super) async fn reopen(&mut self) {
-        self.session = open(&self.emulator, &self.store, &self.log, self.user).await;
+        let who = (self.user, self.forced);
+        self.session = open(&self.emulator, &self.store, &self.log, who).await;
     }
 
     /// Asks the portal as the caller, beside the client.
@@ -244,12 +249,21 @@ impl World {
     }
 }
 
-async fn open(emulator: &Emulator, store: &tempfile::TempDir, log: &Log, user: i64) -> Session {
+async fn open(
+    emulator: &Emulator,
+    store: &tempfile::TempDir,
+    log: &Log,
+    (user, forced): (i64, Option<MethodFamily>),
+) -> Session {
     let webhook = bitrix24::WebhookUrl::parse(&emulator.webhook_url(user).unwrap()).unwrap();
     let http = HttpTransport::new(webhook, &settings()).unwrap();
     let recorder = Recorder { http, log: log.clone() };
     let name = portal_of(emulator).parse().unwrap();
-    session_over(HttpPortal::over(name, recorder, &settings()), store.path()).await
+    let portal = HttpPortal::over(name, recorder, &settings());
+    if let Some(family) = forced {
+        portal.force_method_family(family);
+    }
+    session_over(portal, store.path()).await
 }
 
 /// Returns each target of a plan with its decision.
