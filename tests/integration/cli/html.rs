@@ -144,6 +144,34 @@ fn html_with_sanitize_holds_no_name_and_no_title() {
 }
 
 #[test]
+fn html_with_sanitize_holds_no_name_of_a_pipeline_or_smart_process() {
+    let env = TestEnv::new();
+    let cards = "- deal: { pipelines: all }\n        - contact: { categories: all }\n        - smartProcess: { type: Purchases, pipelines: all }";
+    env.file(
+        "kinds.yaml",
+        &format!(
+            "apiVersion: recard/v1\nkind: CardReset\nmetadata: {{ name: kinds, reason: to try }}\nspec:\n  portal: \
+             embedded\n  personal:\n    - users: {{ ids: [7, 8, 11, 14] }}\n      cards:\n        {cards}\n"
+        ),
+    );
+    let page = |more: &[&str]| {
+        let plan =
+            ["plan", "-f", "kinds.yaml", "--portal", "embedded", "--output", "html=plan.html"];
+        let ended = env.run(&[&plan[..], more].concat());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        std::fs::read_to_string(env.at("plan.html")).unwrap()
+    };
+    let (plain, hidden, russian) =
+        (page(&[]), page(&["--sanitize"]), page(&["--sanitize", "--lang", "ru"]));
+    for name in ["Partners", "Key accounts", "Suppliers", "Purchases", "Warehouse"] {
+        assert!(plain.contains(name), "{name}");
+        assert!(!hidden.contains(name) && !russian.contains(name), "{name}");
+    }
+    assert!(plain.contains("deals of pipeline Partners (3)"));
+    assert!(russian.contains("сделки воронки"));
+}
+
+#[test]
 fn html_of_every_command_has_its_head_and_its_banner() {
     let env = TestEnv::quickstart();
     env.file("wrong.yaml", "apiVersion: recard/v1\n");

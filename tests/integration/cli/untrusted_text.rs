@@ -267,10 +267,29 @@ fn write_on(emulator: &Emulator, text: &str) {
     for department in state["portal"]["departments"].as_array_mut().unwrap() {
         department["NAME"] = text.into();
     }
+    for (list, name) in
+        [("crm_deal_categories", "name"), ("crm_item_categories", "name"), ("crm_types", "title")]
+    {
+        for one in state["portal"][list].as_array_mut().unwrap() {
+            one[name] = format!("{text}\n::error::next").into();
+        }
+    }
     emulator.set_state(&state).unwrap();
     for user in [7, 8] {
         save(emulator, row(user, "lead_details", text));
+        save(emulator, row(user, "deal_details_c_3", text));
+        save(emulator, row(user, "DYNAMIC_177_details_C7", text));
     }
+}
+
+/// A manifest for leads, and one for the cards of other kinds behind it.
+fn manifests(portal: &str) -> String {
+    let kinds = "- deal: { pipelines: all }\n        - contact: { categories: all }\n        - smartProcess: { type: 177, pipelines: all }";
+    format!(
+        "{}---\napiVersion: recard/v1\nkind: CardReset\nmetadata: {{ name: kinds, reason: to try }}\nspec:\n  portal: \
+         \"{portal}\"\n  personal:\n    - users: {{ ids: [7, 8] }}\n      cards:\n        {kinds}\n",
+        manifest(portal, "{ ids: [7, 8] }", "")
+    )
 }
 
 /// Runs everything that shows what others wrote, and gives what was told and the files that were
@@ -327,7 +346,7 @@ async fn secret_in_names_and_titles_is_masked_and_the_store_stays_valid() {
     let folder = format!("at {}", webhook.replace('/', "%2F"));
     std::fs::create_dir_all(env.at("out")).unwrap();
     let name = format!("{folder}.yaml");
-    env.file(&name, &manifest(&portal_of(&emulator), "{ ids: [7, 8] }", ""));
+    env.file(&name, &manifests(&portal_of(&emulator)));
     // The trail was verified and the run restored by then: what was masked is sealed as it was
     // written.
     for (what, text) in
@@ -378,8 +397,19 @@ async fn untrusted_text_of_the_portal_is_escaped_in_each_format() {
     std::fs::create_dir_all(env.at("out")).unwrap();
     // A reason with control characters is refused.
     let reason = serde_json::to_string(&TRAP.replace(['\u{1b}', '\u{9b}'], "")).unwrap();
-    let text = manifest(&portal_of(&emulator), "{ ids: [7, 8] }", "").replace("to try", &reason);
+    let text = manifests(&portal_of(&emulator)).replace("to try", &reason);
     env.file(&name, &text);
+    // Errors list what the portal lists.
+    let wrong = text.replace("pipelines: all", "pipelines: [99]");
+    env.file("wrong.yaml", &wrong);
+    for format in FORMATS {
+        let ended = env.run(&["plan", "-f", "wrong.yaml", "--output", format]);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(format != "text" || ended.stderr.contains("it lists 3 ("), "{ended:?}");
+        for text in [ended.stdout, ended.stderr] {
+            assert_safe(&text, format);
+        }
+    }
     let mut exact = 0;
     for (what, text) in everything_shown(&env, &name, TRAP) {
         // The names of recard's own modules stand in front of a line of text.

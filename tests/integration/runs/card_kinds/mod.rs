@@ -1,6 +1,7 @@
 //! Cards of all kinds from end to end: each card that a manifest names is read, reset and restored,
 //! and no other one.
 
+mod commands;
 mod family;
 mod life;
 mod listed;
