@@ -294,3 +294,37 @@ async fn lead_cards_of_both_kinds_of_manifest_are_one_card() {
     ends(&env, 0, &[&["apply", "--auto-approve"][..], &both].concat());
     assert_eq!(gone(&env, &before), ["7 deal_details_c_3", "7 lead_details"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn narrowed_runs_and_reviewed_restores_name_cards_by_kind() {
+    let env = with(MIXED).await;
+    let before = rows(&env);
+    let apply = ["apply", "-f", "kinds.yaml", "--auto-approve", "--target"];
+    ends(&env, 0, &[&apply[..], &["personal/7/deal/3"]].concat());
+    assert_eq!(gone(&env, &before), ["7 deal_details_c_3"]);
+    for other in ["personal/7/deal/1", "personal/7/quote", "common/deal/3"] {
+        assert_ne!(env.run(&[&apply[..], &[other]].concat()).code, 0, "{other}");
+    }
+    assert_eq!(gone(&env, &before), ["7 deal_details_c_3"]);
+
+    // A reviewed restore, whose pipeline is gone for a while.
+    ends(&env, 0, &["restore", "last", "--card", "deal/3", "--out", "back.json"]);
+    let shown = ends(&env, 0, &["show", "back.json"]).stdout;
+    assert!(shown.contains("personal/7/deal/3"), "{shown}");
+    let whole = env.emulator().state()["portal"]["crm_deal_categories"].clone();
+    let rest: Vec<Value> =
+        whole.as_array().unwrap().iter().filter(|one| one["id"] != 3).cloned().collect();
+    deals(&env, json!(rest));
+    let held = env.run(&["restore", "back.json"]);
+    assert!(held.code != 0 && held.stdout.contains("the portal lists no pipeline"), "{held:?}");
+    assert_eq!(gone(&env, &before), ["7 deal_details_c_3"]);
+    // What a manifest names and the portal has no more is drift.
+    let drift = env.run(&["drift", "-f", "kinds.yaml"]);
+    assert!(drift.code == 2, "{drift:?}");
+    let plan = ends(&env, 1, &["plan", "-f", "kinds.yaml"]);
+    assert!(plan.stderr.contains("the portal lists no pipeline 3 of deals"), "{plan:?}");
+    deals(&env, whole);
+    ends(&env, 0, &["restore", "last", "--all", "--auto-approve"]);
+    assert_eq!(rows(&env), before);
+    assert_eq!(env.emulator().complaints(), []);
+}

@@ -73,6 +73,26 @@ async fn cards_of_leads_go_through_the_methods_of_all_kinds_where_their_own_are_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cards_of_leads_are_restored_by_the_methods_of_all_kinds_after_an_apply_by_their_own() {
+    let mut world = World::start("mid").await;
+    let before = world.rows();
+    let declaration = world.declaration(LEADS);
+    let applied = world.apply(&declaration, BlindReset::Never).await.unwrap().run.unwrap();
+    assert_eq!(
+        (applied.report.totals.done, card_methods(&world)[0].as_str()),
+        (3, "crm.lead.details.configuration.get")
+    );
+    world.change(|state| state["portal"]["missing_methods"] = json!(["crm.lead."]));
+    world.log.clear();
+    world.reopen().await;
+    let restored = world.restore().await.unwrap().run.unwrap();
+    assert_eq!(restored.report.totals.done, 3);
+    assert!(world.rows() == before);
+    let sent = card_methods(&world);
+    assert!(sent.iter().all(|method| method.starts_with("crm.item.")), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn methods_for_leads_that_are_forced_are_used_and_the_portal_is_not_asked() {
     for (family, name, release) in
         [(MethodFamily::Item, "item", "mid"), (MethodFamily::Lead, "lead", "current")]

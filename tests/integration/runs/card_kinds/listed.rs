@@ -1,5 +1,6 @@
 //! Pipelines that the portal does not list: no request is about them, and no card is called done.
 
+use recard::app::Error;
 use recard::plan::BlindReset;
 use serde_json::{Value, json};
 
@@ -126,4 +127,54 @@ async fn restore_of_a_card_whose_pipeline_is_gone_is_held_until_it_is_back() {
         assert_eq!(difference(&before, &world.rows()), [] as [&(i64, String); 0], "{release}");
         assert_eq!(world.check_requests(), Ok(()), "{release}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn list_with_hidden_pipelines_is_said_to_be_partial() {
+    let rights = json!({"CRM admin": ["CONFIG write", "DEAL read", "DEAL_C9 read", "CONTACT read", "DYNAMIC_177_C5 read"]});
+    let spec = "  personal:
+    - users: { ids: [7] }
+      cards:
+        - deal: { pipelines: all }
+        - contact: { categories: all }
+        - smartProcess: { type: 177, pipelines: all }
+";
+    let portal = json!({"crm_role_rights": rights});
+    for (caller, cards, told) in [
+        (9, 4, &["deals that the webhook's owner may not read: 5", "contacts", "process 177"][..]),
+        (1, 7, &[]),
+    ] {
+        let world = World::with("current", portal.clone(), caller).await;
+        let planned = world.plan(&world.declaration(spec)).await.unwrap();
+        assert_eq!(decisions(&planned).len(), cards, "{:?}", decisions(&planned));
+        let warnings: Vec<String> = planned
+            .warnings
+            .iter()
+            .filter(|warning| warning.code.as_str() == "RC0411")
+            .map(|warning| warning.message.to_string())
+            .collect();
+        assert_eq!(warnings.len(), told.len(), "{warnings:?}");
+        assert!(warnings.iter().zip(told).all(|(text, told)| text.contains(told)), "{warnings:?}");
+        assert_eq!(world.check_requests(), Ok(()));
+    }
+    // By its number a pipeline that is hidden is not found either.
+    let world = World::with("current", portal, 9).await;
+    let hidden = world.declaration(&spec.replace("pipelines: all", "pipelines: [5]"));
+    let planned = world.plan(&hidden).await;
+    assert!(matches!(planned, Err(Error::Manifests(_))), "{planned:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn title_of_a_smart_process_is_found_behind_two_hundred_others() {
+    let processes = json!({
+        "crm_types_added": "260 more: ids 100..359, entityTypeId 2000, 2002, …, titles M0..M259",
+        "crm_item_categories_added": [
+            {"id": 31, "entityTypeId": 2518, "name": "General", "sort": 1, "isDefault": "Y"},
+        ],
+    });
+    let world = World::with("current", processes, 1).await;
+    let spec = "  personal:\n    - users: { ids: [7] }\n      cards:\n        - smartProcess: { type: M259, pipelines: all }\n";
+    let planned = world.plan(&world.declaration(spec)).await.unwrap();
+    assert_eq!(decisions(&planned), [("personal/7/smart-process/2518/31".into(), "keep".into())]);
+    assert_eq!(world.check_requests(), Ok(()));
 }
