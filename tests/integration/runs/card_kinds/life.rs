@@ -3,7 +3,7 @@
 
 use recard::plan::BlindReset;
 
-use super::{CARDS, Card, World, decisions, difference, spelled};
+use super::{CARDS, Card, World, decisions, difference, row, spelled};
 
 /// Owner of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,5 +113,56 @@ async fn release_up_to_24_200_holds_the_cards_of_others_of_each_kind() {
         world.change(|state| {
             state["options"] = serde_json::Value::Array(super::all_rows(release));
         });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn card_set_for_all_users_stands_in_for_its_own_kind_and_pipeline_alone() {
+    for release in ["current", "mid"] {
+        for (kind, other) in [
+            ("deal/5", "deal/0"),
+            ("deal/0", "deal/5"),
+            ("contact/15", "contact"),
+            ("smart-process/177/9", "smart-process/177/5"),
+            ("smart-process/177/5", "smart-process/1038/13"),
+        ] {
+            let card = |kind: &str| CARDS.iter().find(|card| card.kind == kind).unwrap();
+            let cards = [card(kind), card(other)];
+            let world = World::start(release).await;
+            let case = format!("{release} {kind}");
+            // For one of them a card is set for all users; user 8 has neither.
+            world.change(|state| {
+                let rows = state["options"].as_array_mut().unwrap();
+                let names = cards.map(|card| spelled(release, card.row));
+                rows.retain(|row| {
+                    row["user_id"] != 8 || !names.iter().any(|name| row["name"] == *name)
+                });
+                let mut set = row(0, &names[0], "set for all");
+                set["common"] = serde_json::json!("Y");
+                rows.push(set);
+            });
+            let before = world.rows();
+            let entries = cards.map(|card| format!("        - {}\n", card.entry)).concat();
+            let spec = format!(
+                "  personal:\n    - users: {{ ids: [7, 8] }}\n      cards:\n{entries}  guards: {{ \
+                 maxPercentOfUsers: 100 }}\n"
+            );
+            let declaration = world.declaration(&spec);
+            let planned = world.plan(&declaration).await.unwrap();
+            let mut decided = decisions(&planned);
+            decided.sort_by_key(|(key, _)| (key.contains("/8/"), !key.ends_with(kind)));
+            let words: Vec<&str> = decided.iter().map(|(_, word)| word.as_str()).collect();
+            assert_eq!(words, ["reset", "reset", "keep", "keep"], "{case}");
+            let set: Vec<String> =
+                planned.plan.common_defaults.keys().map(ToString::to_string).collect();
+            assert_eq!(set, [kind], "{case}");
+            let run = world.apply(&declaration, BlindReset::Never).await.unwrap().run.unwrap();
+            assert_eq!(run.report.totals.done, 2, "{case}");
+            let restored = world.restore().await.unwrap().run.unwrap();
+            assert_eq!(restored.report.totals.done, 2, "{case}");
+            let after = world.rows();
+            assert!(after == before, "{case}: {:?}", difference(&before, &after));
+            assert_eq!(world.check_requests(), Ok(()), "{case}");
+        }
     }
 }
