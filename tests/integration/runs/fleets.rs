@@ -130,7 +130,7 @@ async fn fleet_portal_that_hangs_refuses_is_locked_or_broken_affects_its_own_row
     let fleet = Fleet::start(8).await;
     fleet.portal(2).set_faults(&json!([{"do": "slow", "ms": 60_000}])).unwrap();
     fleet.portal(3).set_faults(&json!([{"do": "expire-webhook"}])).unwrap();
-    std::fs::remove_file(fleet.env.at(&fleet.secret(fleet.portal(4)))).unwrap();
+    std::fs::remove_file(fleet.env.at(fleet.secret(fleet.portal(4)))).unwrap();
     // The webhook of another portal.
     let foreign = fleet.portal(1).webhook_url(1).unwrap();
     fleet.env.file(&fleet.secret(fleet.portal(5)), &foreign);
