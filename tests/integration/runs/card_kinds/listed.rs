@@ -178,3 +178,30 @@ async fn title_of_a_smart_process_is_found_behind_two_hundred_others() {
     assert_eq!(decisions(&planned), [("personal/7/smart-process/2518/31".into(), "keep".into())]);
     assert_eq!(world.check_requests(), Ok(()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn list_of_pipelines_that_does_not_come_is_an_error_and_no_empty_list() {
+    for fault in ["fail-command", "skip-command"] {
+        let mut world = World::start("current").await;
+        let declaration = world.declaration(NUMBERED);
+        let applied = world.apply(&declaration, BlindReset::Never).await.unwrap().run.unwrap();
+        assert_eq!(applied.report.totals.done, 4);
+        let reset = world.rows();
+        world.emulator.set_faults(&json!([{"method": "crm.category.list", "do": fault}])).unwrap();
+        for is_plan in [true, false] {
+            world.log.clear();
+            world.reopen().await;
+            let failed = match is_plan {
+                true => world.plan(&declaration).await.map(|planned| format!("{planned:?}")),
+                false => world.restore().await.map(|restored| format!("{restored:?}")),
+            };
+            let failed = failed.map_err(|error| format!("{error:?}"));
+            assert!(
+                failed.as_ref().is_err_and(|error| error.starts_with("Portal(")),
+                "{fault} {is_plan}: {failed:?}"
+            );
+            assert_eq!(types(&world), [] as [&str; 0], "{fault}");
+        }
+        assert_eq!(difference(&reset, &world.rows()), [] as [&(i64, String); 0], "{fault}");
+    }
+}
