@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 
 use super::words;
 use crate::i18n::{Language, current_language};
+use crate::model::PortalId;
+use crate::records::Anonymizer;
 use crate::records::fleet::{FleetReport, PortalOutcome, PortalRow};
+use crate::report::RenderOptions;
 use crate::report::html::{STYLE, filled, policy, text};
 
 const FRAME: &str = include_str!("page.html");
@@ -16,8 +19,34 @@ const SCRIPT: &str = include_str!("page.js");
 /// Maximum length of a cause, in characters: a thousand rows stay below two megabytes.
 const MAX_CAUSE: usize = 300;
 
-/// Renders the report.
-pub(super) fn render(report: &FleetReport) -> String {
+/// Renders the report, with an anonymizer without names and free texts.
+pub(super) fn render(report: &FleetReport, options: &RenderOptions) -> String {
+    match &options.sanitizer {
+        None => page(report),
+        Some(anonymizer) => page(&sanitized(report, anonymizer)),
+    }
+}
+
+/// Returns the report with its names and free texts replaced; equal ones have equal replacements.
+fn sanitized(report: &FleetReport, anonymizer: &Anonymizer) -> FleetReport {
+    let mut report = report.clone();
+    report.fleet = anonymizer.replaced("fleet", &report.fleet);
+    report.reason = anonymizer.replaced("text", &report.reason);
+    for row in &mut report.portals {
+        row.portal = match PortalId::new(&row.portal) {
+            Ok(portal) => anonymizer.portal(&portal).to_string(),
+            Err(_) => anonymizer.replaced("portal", &row.portal),
+        };
+        if !row.cause.is_empty() {
+            row.cause = anonymizer.replaced("cause", &row.cause);
+        }
+        row.shown_cause.clear();
+        row.labels.values_mut().for_each(|value| *value = anonymizer.replaced("label", value));
+    }
+    report
+}
+
+fn page(report: &FleetReport) -> String {
     let style = format!("{STYLE}{OWN_STYLE}");
     let title = words::headline(report);
     filled(FRAME, |part| match part {

@@ -34,7 +34,7 @@ impl FleetReport {
             OutputFormat::Markdown => markdown::render(self, options),
             OutputFormat::Junit => machine::junit(self),
             OutputFormat::Csv => machine::csv(self),
-            OutputFormat::Html => html::render(self),
+            OutputFormat::Html => html::render(self, options),
             OutputFormat::Sarif | OutputFormat::Github | OutputFormat::Prometheus => String::new(),
         })
     }

@@ -120,3 +120,14 @@ fn foreign_text_is_no_markup_in_any_format() {
         }
     }
 }
+
+#[test]
+fn sanitized_page_holds_no_name_and_no_free_text() {
+    let sanitizer = Some(crate::records::Anonymizer::new([7; 16]));
+    let options = RenderOptions { sanitizer, ..RenderOptions::default() };
+    let html = report(20).render(OutputFormat::Html, &options);
+    assert_eq!(html.matches("data-o=").count(), 20);
+    for text in ["a-customer", "customers", "Standard lead card", "does not accept", "country=de"] {
+        assert!(!html.contains(text), "{text}");
+    }
+}

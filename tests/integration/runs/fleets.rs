@@ -252,6 +252,78 @@ async fn fleet_plan_file_uses_each_plan_once_and_continues_where_an_apply_stoppe
     assert_eq!(fleet.run("apply", &["fleet.json"]).0.code, 5);
 }
 
+/// Makes the resets of a portal slow, so that a run surely holds its lock for a while.
+fn slow_down(portal: &Portal, milliseconds: u32) {
+    let reset = "crm.lead.details.configuration.reset";
+    let slow = json!([{"method": "batch", "inside": reset, "do": "slow", "ms": milliseconds}]);
+    portal.set_faults(&slow).unwrap();
+}
+
+fn wait_for_a_fault(portal: &Portal) {
+    while portal.counters().faults == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_apply_passes_a_locked_portal_and_writes_to_the_others() {
+    let fleet = Fleet::start(3).await;
+    fleet.declare("  stop: { failed: 1 }\n");
+    fleet.run("plan", &["--out", "fleet.json"]);
+    let busy = fleet.portal(2);
+    slow_down(busy, 5_000);
+    let manifest = CARD
+        .replace("{ value: people }", "{ ids: [8] }")
+        .replace("spec:\n", &format!("spec:\n  portal: \"{}\"\n", busy.host()));
+    fleet.env.file("one.yaml", &manifest);
+    let secret = fleet.secret(busy);
+    let one = ["apply", "one.yaml", "--yes", "--rate", "unlimited", "--webhook-url-file", &secret];
+    let mut child = fleet.env.spawn(&one);
+    tokio::task::block_in_place(|| {
+        wait_for_a_fault(busy);
+        let (applied, report) = fleet.run("apply", &["fleet.json"]);
+        assert_eq!(outcomes(&report), ["applied", "locked", "applied"], "{applied:?}");
+        assert_eq!(applied.code, 3);
+        assert!(child.wait().unwrap().success());
+    });
+    assert_eq!(fleet.removed(), [2, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_apply_that_is_interrupted_finishes_its_portal_and_continues_with_the_same_file() {
+    let fleet = Fleet::start(3).await;
+    fleet.run("plan", &["--out", "fleet.json"]);
+    slow_down(fleet.portal(1), 700);
+    let before = fleet.portal(2).counters().requests;
+    let child = fleet.env.spawn(&[
+        "fleet",
+        "apply",
+        "fleet.json",
+        "--secrets",
+        "secrets",
+        "--concurrency",
+        "1",
+        "--rate",
+        "unlimited",
+    ]);
+    tokio::task::block_in_place(|| {
+        wait_for_a_fault(fleet.portal(1));
+        let id = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let stopped = CommandOutput::of(child.wait_with_output().unwrap());
+        assert_eq!(stopped.code, 130, "{stopped:?}");
+        assert!(stopped.stdout.contains("not reached"), "{stopped:?}");
+    });
+    assert_eq!(fleet.removed()[1..], [0, 0]);
+    assert_eq!(fleet.portal(2).counters().requests, before, "nothing is begun after a signal");
+    fleet.portal(1).set_faults(&json!([])).unwrap();
+    let (applied, report) = fleet.run("apply", &["fleet.json"]);
+    assert_eq!(applied.code, 0, "{applied:?} {report}");
+    assert_eq!(outcomes(&report), ["applied-before", "applied", "applied"]);
+    assert_eq!(fleet.removed()[1..], [2, 2]);
+    assert_eq!(fleet.run("status", &[]).0.code, 0, "no run is left open");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fleet_report_marks_what_an_earlier_one_did_not_have() {
     let fleet = Fleet::start(3).await;
