@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bitrix24::{BatchCommand, BatchExecutor, Paginator, RestClient};
 
-use super::address::{MethodFamily, Operation, card_command};
+use super::address::{CardAddress, MethodFamily, Operation, card_command};
 use super::layout_cache::LayoutCache;
 use crate::model::{CardKey, CardKind, DepartmentId, EntityType, FieldLabels, PortalId};
 
@@ -48,6 +48,11 @@ impl PortalClient {
     /// and answer `true` (`CARDS.md`, section 4).
     pub(super) fn card_command(&self, operation: Operation, key: CardKey) -> Option<BatchCommand> {
         card_command(operation, key, self.method_family()).filter(|_| self.is_listed(key.kind))
+    }
+
+    /// Returns `true` if a request can name the cards of a kind.
+    pub(super) fn has_address(&self, kind: CardKind) -> bool {
+        CardAddress::from_kind(kind, self.method_family()).is_some() && self.is_listed(kind)
     }
 
     /// Returns `true` if a kind of card has no pipeline, or one that the portal lists for its type.

@@ -190,7 +190,7 @@ pub(super) async fn read_back(
 ) -> Result<(), PortalError> {
     catalog::ask_for_pipelines(client, keys).await?;
     let (keys, without): (Vec<CardKey>, Vec<CardKey>) =
-        keys.iter().partition(|key| client.card_command(Operation::Get, **key).is_some());
+        keys.iter().partition(|key| client.has_address(key.kind));
     without.into_iter().for_each(|key| sink.take(key, CardRead::NoPipeline));
     let mut waiting: Vec<(Vec<CardKey>, u32)> =
         keys.chunks(MAX_COMMANDS).map(|chunk| (chunk.to_vec(), 1)).rev().collect();

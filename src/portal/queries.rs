@@ -184,14 +184,9 @@ pub(super) async fn read_cards(
     sink: &mut dyn CardSink,
 ) -> Result<(), PortalError> {
     catalog::ask_for_pipelines(client, keys).await?;
-    let mut addressed = Vec::with_capacity(keys.len());
-    for key in keys {
-        match client.card_command(Operation::Get, *key) {
-            Some(_) => addressed.push(*key),
-            None => sink.take(*key, CardRead::NoPipeline),
-        }
-    }
-    let keys = addressed;
+    let (keys, without): (Vec<CardKey>, Vec<CardKey>) =
+        keys.iter().partition(|key| client.has_address(key.kind));
+    without.into_iter().for_each(|key| sink.take(key, CardRead::NoPipeline));
     // A number outside of the list cannot occur; the caller's profile would be a harmless request.
     let command = |number: usize| {
         let key = keys.get(number);
