@@ -365,15 +365,20 @@ mod tests {
     }
 
     #[test]
-    fn a_portal_without_the_methods_cannot_be_worked_on() {
-        let found = |availability| {
+    fn portal_without_one_family_of_methods_works_in_part_and_without_both_not_at_all() {
+        let families = ["crm.lead.details.configuration.get", "crm.item.details.configuration.get"];
+        let found = |availability: [MethodAvailability; 2]| {
             methods(&PortalDiagnostics {
-                methods: vec![("crm.lead.details.configuration.get", availability)],
+                methods: families.into_iter().zip(availability).collect(),
                 ..examined_at("2026-11-01T09:00:00Z")
             })
         };
-        assert_eq!(found(MethodAvailability::Available), None);
-        assert_eq!(found(MethodAvailability::NotAllowed), None);
-        assert_eq!(found(MethodAvailability::Missing).unwrap().verdict, CheckStatus::Failure);
+        use MethodAvailability::{Available, Missing, NotAllowed};
+        assert_eq!(found([Available, Available]), None);
+        assert_eq!(found([NotAllowed, NotAllowed]), None);
+        let verdict = |availability| found(availability).unwrap().verdict;
+        assert_eq!(verdict([Missing, Available]), CheckStatus::Warning);
+        assert_eq!(verdict([Available, Missing]), CheckStatus::Warning);
+        assert_eq!(verdict([Missing, Missing]), CheckStatus::Failure);
     }
 }
