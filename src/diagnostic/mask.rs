@@ -16,7 +16,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use super::malformed_urls::secrets_in_malformed_urls;
 use super::secret::{REDACTION, url_secrets, webhook_secrets};
 use super::unescape::{Backslash, decoded, next};
-use super::untrusted_text::is_invisible;
+use super::untrusted_text::{after_color, is_invisible};
 
 /// Length from which a secret is covered anywhere in a text. The portal's own secrets have 16
 /// characters.
@@ -31,11 +31,12 @@ const MIN_CUT_PREFIX_LENGTH: usize = 4;
 /// Length below which a word is never covered alone.
 const MIN_WORD_LENGTH: usize = 3;
 
-/// Known secrets of this process.
+/// Known secrets of this process, sorted: a fleet has thousands, and a text is compared with those
+/// alone that have its first letters.
 static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
 
 /// Secret in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Secret(Vec<char>);
 
 /// Registers the secrets of all webhook URLs in a text, whatever the spelling of the text.
@@ -61,8 +62,10 @@ pub fn register_secrets(text: &str) {
 pub fn register_secret(secret: &str) {
     let secret = Secret(secret.chars().map(|c| c.to_ascii_lowercase()).collect());
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    if !secret.0.is_empty() && !known.contains(&secret) {
-        known.push(secret);
+    if let Err(place) = known.binary_search(&secret)
+        && !secret.0.is_empty()
+    {
+        known.insert(place, secret);
     }
 }
 
@@ -155,7 +158,11 @@ fn found(known: &[Secret], text: &str) -> Vec<std::ops::Range<usize>> {
 
 /// Returns the longest secret that begins at an index.
 fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
-    let ends = known.iter().filter_map(|secret| {
+    let first = first_letters(text, at)?;
+    let from = known.partition_point(|secret| secret.0.as_slice() < first.as_slice());
+    let known = known.get(from..).unwrap_or_default().iter();
+    let known = known.take_while(|secret| secret.0.starts_with(&first));
+    let ends = known.filter_map(|secret| {
         let Match { count, end } = matched(text, at, secret);
         let length = secret.0.len();
         let is_found = if count == length && length < MIN_LENGTH_ANYWHERE {
@@ -168,6 +175,21 @@ fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<
         is_found.then_some(end)
     });
     ends.max().map(|end| at..end)
+}
+
+/// Returns the first letters at an index, as [`matched`] reads them. Nothing shorter is a secret.
+fn first_letters(text: &str, at: usize) -> Option<[char; MIN_WORD_LENGTH]> {
+    let (mut letters, mut index) = ([char::MAX; MIN_WORD_LENGTH], at);
+    for (count, letter) in letters.iter_mut().enumerate() {
+        while *letter == char::MAX {
+            let (c, after) = next(text, index)?;
+            index = if c == '\u{1b}' { after_color(text, after) } else { after };
+            if count == 0 || !is_invisible(c) {
+                *letter = c.to_ascii_lowercase();
+            }
+        }
+    }
+    Some(letters)
 }
 
 /// Returns the secret of `rest/USER/SECRET` or `rest/api/USER/SECRET` whose first letter is at an
@@ -272,16 +294,6 @@ fn is_cut(text: &str, end: usize) -> bool {
     text.get(end..).is_some_and(|rest| rest.starts_with('…') || rest.starts_with("..."))
 }
 
-/// Skips the rest of a color sequence, behind its escape character.
-fn after_color(text: &str, at: usize) -> usize {
-    let rest = text.get(at..).unwrap_or_default();
-    let Some(parameters) = rest.strip_prefix('[') else { return at };
-    match parameters.find(|c: char| !(c.is_ascii_digit() || c == ';')) {
-        Some(end) if parameters.as_bytes().get(end) == Some(&b'm') => at + end + 2,
-        _ => at,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,8 +301,9 @@ mod tests {
     const SECRET: &str = "s3cr3t0123456789";
 
     fn masked(secrets: &[&str], text: &str) -> String {
-        let known: Vec<Secret> =
+        let mut known: Vec<Secret> =
             secrets.iter().map(|secret| Secret(secret.chars().collect())).collect();
+        known.sort();
         masked_by(&known, text).into_owned()
     }
 

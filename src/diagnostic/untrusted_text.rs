@@ -153,6 +153,16 @@ pub(super) fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
 }
 
+/// Skips the rest of a color sequence, behind its escape character.
+pub(super) fn after_color(text: &str, at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let Some(parameters) = rest.strip_prefix('[') else { return at };
+    match parameters.find(|c: char| !(c.is_ascii_digit() || c == ';')) {
+        Some(end) if parameters.as_bytes().get(end) == Some(&b'm') => at + end + 2,
+        _ => at,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

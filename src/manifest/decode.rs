@@ -46,6 +46,15 @@ pub(super) fn document(
         exactly(finder, version, API_VERSION, "apiVersion", DiagnosticCode::UnsupportedVersion);
     }
     let kind = top.require(finder, "kind", tr!("write `kind: LeadCardReset`"));
+    if let Some(node) = kind
+        && let YamlValue::Text(text) = &node.value
+        && FLEET_KINDS.contains(&text.as_str())
+    {
+        let message = tr!("`kind: {text}` is no manifest of one portal", text);
+        let help = tr!("`recard fleet plan` and its sisters read fleets");
+        finder.error(DiagnosticCode::UnsupportedKind, node, message, Some(help));
+        return None;
+    }
     let kind =
         kind.and_then(|kind| self::kind(finder, kind)).unwrap_or(ManifestKind::LeadCardReset);
     let metadata =
@@ -126,14 +135,6 @@ fn kind(finder: &mut Finder<'_>, node: &YamlNode) -> Option<ManifestKind> {
         && let Some(kind) = ManifestKind::from_name(text)
     {
         return Some(kind);
-    }
-    if let YamlValue::Text(text) = &node.value
-        && FLEET_KINDS.contains(&text.as_str())
-    {
-        let message = tr!("`kind: {text}` is no manifest of one portal", text);
-        let help = tr!("`recard fleet plan` and its sisters read fleets");
-        finder.error(DiagnosticCode::UnsupportedKind, node, message, Some(help));
-        return None;
     }
     let wanted = match &node.value {
         YamlValue::Text(text) => meant(text, &ManifestKind::NAMES),

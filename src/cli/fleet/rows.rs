@@ -64,7 +64,9 @@ pub(in crate::cli) fn row_without_round(
 
 /// Sets the cause of a row. The portal's own name is left out of it.
 pub(in crate::cli) fn set_cause(row: &mut PortalRow, cause: &Text) {
-    let without_name = |text: &str| text.replace(&row.portal, PORTAL);
+    // Files are named by the portal with another sign for its colon.
+    let file = row.portal.replace(':', "_");
+    let without_name = |text: &str| text.replace(&row.portal, PORTAL).replace(&file, PORTAL);
     let (english, shown) = (without_name(cause.english()), without_name(cause.as_str()));
     row.detail = cause.english().to_owned();
     row.shown_cause = if shown == english { String::new() } else { shown };

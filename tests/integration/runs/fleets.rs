@@ -104,6 +104,9 @@ async fn fleet_is_planned_applied_and_found_unchanged() {
     let (applied, report) = fleet.run("apply", &["--auto-approve"]);
     assert_eq!((applied.code, fleet.removed()), (0, vec![2; 3]), "{applied:?}");
     assert_eq!(outcomes(&report), ["applied"; 3]);
+    let (status, left) = fleet.run("status", &[]);
+    assert_eq!((status.code, outcomes(&left)), (0, vec!["applied"; 3]), "{status:?}");
+    assert_eq!(left["sums"]["reset"], 0, "what was done is not left to be done");
     assert_eq!((&report["sums"]["reset"], &report["sums"]["people"]), (&json!(6), &json!(6)));
 
     let (again, report) = fleet.run("plan", &["--detailed-exitcode"]);
@@ -159,7 +162,7 @@ async fn fleet_portal_that_hangs_refuses_is_locked_or_broken_affects_its_own_row
     for (number, part) in [
         (2, "--portal-deadline"),
         (3, "does not accept the webhook"),
-        (4, "cannot read the webhook from"),
+        (4, "cannot read the webhook from secrets/(portal): "),
         (5, "nothing was sent"),
         (6, "manifests have problems"),
         (7, "Being moved"),
@@ -342,4 +345,19 @@ async fn fleet_report_marks_what_an_earlier_one_did_not_have() {
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(fleet.run("plan", &["--new-since", "fleet.yaml"]).0.code, 1);
     assert_eq!(fleet.run("plan", &["-o", "sarif=x"]).0.code, 64);
+}
+
+#[test]
+fn secrets_of_a_thousand_portals_are_each_covered_in_every_text() {
+    let secret = |number: u32| format!("q{:05}x{}z9", number * 7919 % 100_003, number % 10);
+    for number in 0..1_000 {
+        recard::diagnostic::register_secret(&secret(number));
+    }
+    for number in 0..1_000 {
+        let secret = secret(number);
+        let encoded = secret.replacen('q', "%71", 1).to_uppercase();
+        for text in [format!("a {secret} b"), format!("a {encoded} b")] {
+            assert_eq!(recard::diagnostic::mask(&text), "a *** b", "{secret}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::manifest::FleetPortal;
 use crate::ports::Clock as _;
-use crate::records::fleet::{PortalOutcome, PortalRow};
+use crate::records::fleet::{FleetCounts, PortalOutcome, PortalRow};
 use crate::report::Purpose;
 use crate::store::Store;
 
@@ -52,7 +52,12 @@ async fn show(
         let last = known.remove(portal.name()).map_or_else(
             || declared.clone(),
             // Labels and waves are those of now.
-            |row| PortalRow { wave: declared.wave.clone(), labels: declared.labels.clone(), ..row },
+            |row| PortalRow {
+                wave: declared.wave.clone(),
+                labels: declared.labels.clone(),
+                counts: pending(&row),
+                ..row
+            },
         );
         let of_fleet = rows::row_without_round(fleet, portal, now);
         let row = of_fleet.map(|row| PortalRow { last: last.last.clone(), ..row }).unwrap_or(last);
@@ -63,6 +68,14 @@ async fn show(
     let report = reports::report("status", name, rows, Vec::new(), started);
     outputs.write_fleet(&report)?;
     Ok(reports::exit_code(&report, exit::DONE, false))
+}
+
+/// Returns the numbers of what is left: resets that were done are not.
+fn pending(row: &PortalRow) -> FleetCounts {
+    match row.last.as_ref().is_some_and(|last| last.command == "apply") {
+        true => FleetCounts { people: 0, reset: 0, ..row.counts },
+        false => row.counts,
+    }
 }
 
 /// Marks a portal whose last run was cut: nothing is written to it before `recard recover`.
