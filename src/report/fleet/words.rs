@@ -43,14 +43,6 @@ pub(super) fn sums(report: &FleetReport) -> Text {
             keep = sums.keep,
             hold = sums.hold
         ),
-        // Each portal is as its last command left it.
-        "status" => tr!(
-            "{reset} cards of {people} people reset or to reset, {keep} as they should be, {hold} held",
-            reset = sums.reset,
-            people = sums.people,
-            keep = sums.keep,
-            hold = sums.hold
-        ),
         _ => tr!(
             "{reset} cards of {people} people to reset, {keep} as they should be, {hold} held",
             reset = sums.reset,
