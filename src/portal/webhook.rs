@@ -68,6 +68,11 @@ impl WebhookUrl {
         self.url.is_https()
     }
 
+    /// Returns `true` if both are one webhook.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.portal == other.portal && self.url.expose_secret() == other.url.expose_secret()
+    }
+
     /// Returns the URL for the REST client.
     pub(super) fn into_inner(self) -> bitrix24::WebhookUrl {
         self.url

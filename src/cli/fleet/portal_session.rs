@@ -12,6 +12,8 @@ use crate::cli::ui::Ui;
 use crate::engine::Event;
 use crate::manifest::SecretReference;
 use crate::model::PortalId;
+use crate::portal::WebhookUrl;
+use crate::ports::Rejection;
 
 /// Surroundings of all portals of a command.
 pub(in crate::cli) struct Surroundings<'a> {
@@ -23,20 +25,41 @@ pub(in crate::cli) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Connects to a portal with the webhook of a place.
+    /// Connects to a portal with the webhook of a place. A webhook that is refused is read once
+    /// more: it may have been replaced in that moment.
     pub(in crate::cli) async fn connect(
         &self,
         portal: &PortalId,
         secret: &SecretReference,
     ) -> Result<Session, CliError> {
-        let (webhook, from) = env::webhook_of_portal(secret, portal, self.secrets)?;
-        if webhook.portal() != *portal {
-            return Err(CliError::general(tr!(
-                "the webhook from {from} is one of {}; nothing was sent",
-                webhook.portal(),
-                from
-            )));
+        let (webhook, from) = self.webhook(portal, secret)?;
+        let refused = match self.connect_with(webhook.clone(), from).await {
+            Err(problem) if problem.rejection == Some(Rejection::Credentials) => problem,
+            ended => return ended,
+        };
+        match self.webhook(portal, secret)? {
+            (again, from) if !again.is_same(&webhook) => self.connect_with(again, from).await,
+            _ => Err(refused),
         }
+    }
+
+    fn webhook(
+        &self,
+        portal: &PortalId,
+        secret: &SecretReference,
+    ) -> Result<(WebhookUrl, String), CliError> {
+        let (webhook, from) = env::webhook_of_portal(secret, portal, self.secrets)?;
+        if webhook.portal() == *portal {
+            return Ok((webhook, from));
+        }
+        Err(CliError::general(tr!(
+            "the webhook from {from} is one of {}; nothing was sent",
+            webhook.portal(),
+            from
+        )))
+    }
+
+    async fn connect_with(&self, webhook: WebhookUrl, from: String) -> Result<Session, CliError> {
         let endpoint = PortalEndpoint::new(webhook, from);
         endpoint.connect(self.global, &self.ui, self.interrupt).await
     }

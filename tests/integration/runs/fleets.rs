@@ -328,6 +328,28 @@ async fn fleet_apply_that_is_interrupted_finishes_its_portal_and_continues_with_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_secret_that_is_replaced_during_a_round_is_read_once_more_after_its_refusal() {
+    let fleet = Fleet::start(2).await;
+    let rotated = fleet.portal(2);
+    let secret = rotated.webhook_url(1).unwrap();
+    fleet.env.file(&fleet.secret(rotated), &secret.replace("emulator", "outdated"));
+    rotated.set_faults(&json!([{"nth": 1, "do": "slow", "ms": 700}])).unwrap();
+    let child = fleet.env.spawn(&["fleet", "plan", "--secrets", "secrets", "--rate", "unlimited"]);
+    tokio::task::block_in_place(|| {
+        wait_for_a_fault(rotated);
+        fleet.env.file(&fleet.secret(rotated), &secret);
+        let planned = CommandOutput::of(child.wait_with_output().unwrap());
+        assert_eq!(planned.code, 0, "{planned:?}");
+        assert!(planned.stdout.contains("2 with changes"), "{planned:?}");
+    });
+    // One that is refused and the same is not asked again.
+    fleet.env.file(&fleet.secret(rotated), &secret.replace("emulator", "outdated"));
+    let before = rotated.counters().requests;
+    assert_eq!(fleet.run("plan", &[]).0.code, 3);
+    assert_eq!(rotated.counters().requests, before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fleet_report_marks_what_an_earlier_one_did_not_have() {
     let fleet = Fleet::start(3).await;
     fleet.portal(2).set_faults(&json!([{"do": "expire-webhook"}])).unwrap();
