@@ -529,3 +529,49 @@ fn html_pictures_of_the_documents() {
         std::fs::write(root().join("docs").join(name), picture).unwrap();
     }
 }
+
+#[test]
+fn html_of_a_fleet_in_a_browser_is_sorted_and_filtered() {
+    let env = TestEnv::new();
+    for file in [
+        "fleet.yaml",
+        "standard-card.yaml",
+        "portals/beta.portal.yaml",
+        "portals/beta-managers.yaml",
+    ] {
+        std::fs::create_dir_all(env.at("portals")).unwrap();
+        let text = std::fs::read_to_string(root().join("examples/fleet").join(file)).unwrap();
+        // A pause that never ends, so that the test does not either.
+        env.file(file, &text.replace("until: 2026-12-01, ", ""));
+    }
+    let ended = env.run(&["fleet", "status", "fleet.yaml", "--output", "html=fleet.html"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let Some(mut browser) = browser("html_of_a_fleet_in_a_browser_is_sorted_and_filtered") else {
+        return;
+    };
+    browser.open(&env.at("fleet.html"));
+    let count = "document.getElementById('count').textContent";
+    let first = "body.rows[0].cells[0].textContent.trim()";
+    assert_eq!(browser.text(count), "3 / 3");
+    assert_eq!(browser.text(first), "alpha.bitrix24.com");
+    let heading = "document.querySelector('#portals th button').click()";
+    browser.eval(heading);
+    assert_eq!(browser.text(first), "alpha.bitrix24.com");
+    browser.eval(heading);
+    assert_eq!(browser.text(first), "gamma.bitrix24.com");
+    let enter = |id: &str, value: &str, event: &str| {
+        format!(
+            "{{ const e = document.getElementById('{id}'); e.value = '{value}'; e.dispatchEvent(new Event('{event}')); }}"
+        )
+    };
+    for (text, shown) in
+        [("country=de", "2 / 3"), ("BETA moved", "1 / 3"), ("nobody", "0 / 3"), ("", "3 / 3")]
+    {
+        browser.eval(&enter("search", text, "input"));
+        assert_eq!(browser.text(count), shown, "{text}");
+    }
+    for (outcome, shown) in [("paused", "1 / 3"), ("never-seen", "2 / 3"), ("", "3 / 3")] {
+        browser.eval(&enter("outcomes", outcome, "change"));
+        assert_eq!(browser.text(count), shown, "{outcome}");
+    }
+}
