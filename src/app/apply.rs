@@ -57,14 +57,14 @@ pub async fn apply(
     observer: &impl Observer,
 ) -> Result<AppliedRun, Error> {
     let mut locked = run::lock(session, "apply", options.lock_timeout, observer).await?;
-    run::refuse_unfinished(session)?;
+    run::refuse_unfinished(session).await?;
     use_ledger_file(&mut locked, &options.plan);
     let age = SnapshotAge::now();
     let planned = super::plan(session, manifests, &options.plan, observer).await?;
     let plan = &planned.plan;
     approver.show(Proposal::Apply(&planned)).await?;
     if plan.counts().reset == 0 && plan.new_marks() == 0 {
-        save_selections(&mut locked, manifests.files, plan)?;
+        save_selections(&mut locked, manifests.files, plan).await?;
         return Ok(AppliedRun { planned, run: None });
     }
     let approved = match ApprovedPlan::new(plan, Vec::new()) {
@@ -93,7 +93,7 @@ pub async fn apply(
         files: manifests.files,
     };
     observer.begin_writing()?;
-    run::probe(&locked)?;
+    run::probe(&locked).await?;
     let finished = approved_run.execute(session, &mut locked, observer).await?;
     Ok(AppliedRun { planned, run: Some(finished) })
 }
@@ -136,10 +136,9 @@ impl ApprovedRun<'_> {
         observer: &impl Observer,
     ) -> Result<FinishedRun, Error> {
         let Self { approved, prior_outcomes, header, plan_file, age, files } = self;
-        let run = run::new_run_id(session, locked)?;
-        locked.write_plan(&run, &plan_file)?;
-        drop(plan_file);
-        let mut log = locked.start_run(run.clone(), header)?;
+        let run = run::new_run_id(session, locked).await?;
+        locked.write_plan(&run, plan_file).await?;
+        let mut log = locked.start_run(run.clone(), header).await?;
         let progress = observer.progress();
         let writer = session.portal.writer();
         let applied = engine::apply(
@@ -154,10 +153,10 @@ impl ApprovedRun<'_> {
         .await;
         drop(progress);
         drop(log);
-        run::save_report(session, locked, &run, observer);
+        run::save_report(session, locked, &run, observer).await;
         Ok(match applied {
             Ok(report) => {
-                let unsaved = save_selections(locked, files, approved.plan()).err();
+                let unsaved = save_selections(locked, files, approved.plan()).await.err();
                 FinishedRun { report, failure: None, unsaved }
             }
             Err(failure) => {
@@ -170,7 +169,7 @@ impl ApprovedRun<'_> {
 
 /// Stores whom the manifests selected, for the guard of the next run. A second apply finds it there
 /// and writes nothing.
-fn save_selections(
+async fn save_selections(
     locked: &mut WriteGuard,
     files: &[(String, String)],
     plan: &Plan,
@@ -184,7 +183,7 @@ fn save_selections(
     let people = |manifest: &str| measured.get(manifest).map(|measure| &measure.selected);
     let run: Vec<CurrentSelection<'_>> =
         files.iter().map(|(manifest, file)| selection(manifest, file, people(manifest))).collect();
-    locked.save_selections(&run)
+    locked.save_selections(&run).await
 }
 
 fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {

@@ -58,9 +58,9 @@ pub async fn apply_plan_file(
     let content = &file.content;
     check_caller(session, content.binding())?;
     let mut locked = run::lock(session, "apply", apply_options.lock_timeout, observer).await?;
-    run::refuse_unfinished(session)?;
+    run::refuse_unfinished(session).await?;
     use_ledger_file(&mut locked, &apply_options.plan);
-    if let Some(used) = session.store.consumed_at(file.id)? {
+    if let Some(used) = session.store.consumed_at(file.id).await? {
         return Err(Error::Consumed(ConsumePlanError::AlreadyUsed(used)));
     }
     let desired = match manifests {
@@ -80,8 +80,8 @@ pub async fn apply_plan_file(
         Err(NotApproved::Faulty(_)) => return Err(Error::FaultyPlan),
     };
     observer.begin_writing()?;
-    run::probe(&locked)?;
-    consume(&mut locked, file.id)?;
+    run::probe(&locked).await?;
+    consume(&mut locked, file.id).await?;
     let approved_run = ApprovedRun {
         approved,
         prior_outcomes: &settled,
@@ -95,8 +95,8 @@ pub async fn apply_plan_file(
 }
 
 /// Marks a plan file as used.
-pub(super) fn consume(locked: &mut WriteGuard, plan: Digest) -> Result<(), Error> {
-    locked.consume_plan(plan).map_err(|error| match error {
+pub(super) async fn consume(locked: &mut WriteGuard, plan: Digest) -> Result<(), Error> {
+    locked.consume_plan(plan).await.map_err(|error| match error {
         ConsumePlanError::AlreadyUsed(_) => Error::Consumed(error),
         ConsumePlanError::Store(error) => Error::Store(error),
     })
@@ -163,8 +163,8 @@ async fn check(
         } else {
             BlindReset::Never
         },
-        ledger: read_ledger(&session.store, options.plan.ledger.as_deref())?,
-        previous_selections: previous_selections(&session.store, files, &selected)?,
+        ledger: read_ledger(&session.store, options.plan.ledger.as_deref()).await?,
+        previous_selections: previous_selections(&session.store, files, &selected).await?,
     };
     let now = plan::plan(&desired, &snapshot, &policy);
     verify(&desired, &snapshot, &policy, &now)?;

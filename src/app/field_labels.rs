@@ -12,8 +12,8 @@ use crate::store::Store;
 /// # Errors
 ///
 /// If they cannot be read. That is no reason to stop: fields are then shown by their codes.
-pub fn known_labels(store: &Store) -> Result<CardLabels, StoreError> {
-    Ok(store.field_labels()?.map(|known| known.labels).unwrap_or_default())
+pub async fn known_labels(store: &Store) -> Result<CardLabels, StoreError> {
+    Ok(store.field_labels().await?.map(|known| known.labels).unwrap_or_default())
 }
 
 /// Adds labels that the portal told to those that are known, and stores them all, unless the store
@@ -22,19 +22,18 @@ pub fn known_labels(store: &Store) -> Result<CardLabels, StoreError> {
 /// # Errors
 ///
 /// If they cannot be written.
-pub fn save_labels(
+pub async fn save_labels(
     store: &Store,
     labels: &mut CardLabels,
     told: CardLabels,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     labels.update(told);
-    match known_labels(store) {
+    match known_labels(store).await {
         Ok(known) if known == *labels => Ok(()),
-        _ => store.save_field_labels(&PortalLabels {
-            at,
-            portal: store.portal().clone(),
-            labels: labels.clone(),
-        }),
+        _ => {
+            let portal = store.portal().clone();
+            store.save_field_labels(&PortalLabels { at, portal, labels: labels.clone() }).await
+        }
     }
 }

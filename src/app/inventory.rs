@@ -19,7 +19,7 @@ pub async fn inventory(
     let reader = session.portal.reader();
     let taken = engine::take_inventory(&reader, &session.caller, kinds, &progress).await;
     let inventory = taken.map_err(|error| Error::Portal(Phase::Inventory, error))?;
-    session.save_proof(observer, inventory.snapshot.trust);
+    session.save_proof(observer, inventory.snapshot.trust).await;
     Ok(inventory)
 }
 

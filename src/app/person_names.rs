@@ -13,16 +13,16 @@ const MAX_DEPTH: usize = 10;
 
 /// Returns the names in a run's plan; those of the restored run, if it is a restore. An unreadable
 /// plan is not an error, and its names are left out.
-pub fn names_of_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> {
+pub async fn names_of_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> {
     let mut run = run.clone();
     for _ in 0..MAX_DEPTH {
-        if let Ok(Some(bytes)) = store.plan(&run) {
+        if let Ok(Some(bytes)) = store.plan(&run).await {
             let targets =
                 PlanFile::parse(&bytes).map(|file| file.content.targets).unwrap_or_default();
             let named = targets.into_iter().filter(|target| !target.name.as_str().is_empty());
             return named.filter_map(|target| Some((target.key.user()?, target.name))).collect();
         }
-        match store.summary(&run).map(|summary| summary.header.purpose) {
+        match store.summary(&run).await.map(|summary| summary.header.purpose) {
             Ok(RunPurpose::Restore(of)) => run = of,
             Ok(RunPurpose::Apply) | Err(_) => break,
         }
@@ -37,7 +37,7 @@ pub(super) async fn names_of_cards(
     run: &RunId,
     keys: &[CardKey],
 ) -> BTreeMap<UserId, PersonName> {
-    let mut names = names_of_run(&session.store, run);
+    let mut names = names_of_run(&session.store, run).await;
     let mut missing: Vec<UserId> = keys.iter().filter_map(|key| key.user()).collect();
     missing.retain(|user| !names.contains_key(user));
     missing.dedup();

@@ -121,7 +121,7 @@ pub(super) async fn read_cards(
     let snapshot =
         engine::observe(&session.portal.reader(), &session.caller, targets, &progress).await;
     let snapshot = snapshot.map_err(|error| Error::Portal(Phase::ReadCards, error))?;
-    session.save_proof(observer, snapshot.trust);
+    session.save_proof(observer, snapshot.trust).await;
     Ok(snapshot)
 }
 
@@ -169,7 +169,7 @@ async fn from_snapshot(
     }
     let policy = Policy {
         blind: options.blind,
-        ledger: read_ledger(&session.store, options.ledger.as_deref())?,
+        ledger: read_ledger(&session.store, options.ledger.as_deref()).await?,
         previous_selections: previous_selections(
             &session.store,
             manifests.files,
@@ -177,7 +177,8 @@ async fn from_snapshot(
                 Extent::Whole => desired.selected(),
                 Extent::Partial(selected) => selected.clone(),
             },
-        )?,
+        )
+        .await?,
     };
     let made = plan::plan(&desired, snapshot, &policy);
     verify(&desired, snapshot, &policy, &made)?;
@@ -192,7 +193,7 @@ async fn from_snapshot(
     warnings.extend(not_allowed);
     warnings.extend(permissions::item_methods(session, &plan));
     let mut labels = session.labels.clone();
-    if let Err(error) = save_labels(&session.store, &mut labels, told, session.now()) {
+    if let Err(error) = save_labels(&session.store, &mut labels, told, session.now()).await {
         observer.warn(Warning::LabelsNotSaved(error));
     }
     Ok(Planned { plan, warnings, limits: desired.guards, labels })
@@ -232,17 +233,18 @@ pub(super) fn verify(
 /// # Errors
 ///
 /// If it cannot be read, or there is no such file.
-pub fn read_ledger(store: &Store, file: Option<&Path>) -> Result<Ledger, Error> {
+pub async fn read_ledger(store: &Store, file: Option<&Path>) -> Result<Ledger, Error> {
     match file {
-        None => Ok(store.ledger()?),
+        None => Ok(store.ledger().await?),
         Some(path) => store
             .ledger_file(path)
+            .await
             .map_err(|source| Error::Ledger { path: path.to_owned(), source: Box::new(source) }),
     }
 }
 
 /// Returns how many people each manifest selected in its last run.
-pub(super) fn previous_selections(
+pub(super) async fn previous_selections(
     store: &Store,
     files: &[(String, String)],
     selected: &BTreeMap<Arc<str>, Vec<UserId>>,
@@ -252,7 +254,7 @@ pub(super) fn previous_selections(
         .map(|(manifest, file)| selection(manifest, file, selected.get(manifest.as_str())))
         .collect();
     let is_gone = |file: &str| !file.is_empty() && !Path::new(file).exists();
-    let previous = store.selections()?.previous(&run, is_gone);
+    let previous = store.selections().await?.previous(&run, is_gone);
     Ok(previous.into_iter().map(|(name, people)| (name.into(), people)).collect())
 }
 

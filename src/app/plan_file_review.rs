@@ -52,7 +52,7 @@ pub async fn review_plan_file(
     let is_blind = |target: &PlanFileTarget| target.removal == PlannedRemoval::Unread;
     let blind =
         if content.targets.iter().any(is_blind) { BlindReset::Allowed } else { BlindReset::Never };
-    let ledger = read_ledger(&session.store, None)?;
+    let ledger = read_ledger(&session.store, None).await?;
     let policy = Policy { blind, ledger, ..Policy::default() };
     let now = plan::plan(&desired, &snapshot, &policy);
     let settled = engine::check_plan_file(content, &people, None, now).settled;

@@ -45,19 +45,19 @@ pub async fn recover(
 ) -> Result<Option<RecoveredRun>, Error> {
     let mut locked = run::lock(session, "recover", options.lock_timeout, observer).await?;
     let found = match &options.run {
-        Some(text) => Some(session.store.find_run(text)?),
-        None => session.store.unfinished()?,
+        Some(text) => Some(session.store.find_run(text).await?),
+        None => session.store.unfinished().await?,
     };
     let Some(run) = found else { return Ok(None) };
-    let (salvaged, mended) = run::salvage(session, &run, observer)?;
-    run::continue_over_damage(&mut locked, observer)?;
+    let (salvaged, mended) = run::salvage(session, &run, observer).await?;
+    run::continue_over_damage(&mut locked, observer).await?;
     // A ledger that cannot be read must not end the recovery when its cards are known.
-    read_ledger(&session.store, options.ledger.as_deref())?;
+    read_ledger(&session.store, options.ledger.as_deref()).await?;
     observer.begin_writing()?;
     if let Some(path) = &options.ledger {
         locked.keep_ledger_in(path);
     }
-    let mut log = locked.reopen_run(&run)?;
+    let mut log = locked.reopen_run(&run).await?;
     let progress = observer.progress();
     let writer = session.portal.writer();
     // Before the time for late requests has passed, nothing is read or written, and the wait can be
@@ -85,7 +85,7 @@ pub async fn recover(
     drop(progress);
     drop(log);
     if !matches!(recovered, Err(RecoveryError::OtherCaller { .. })) && salvaged.damage.is_none() {
-        run::save_report(session, &mut locked, &run, observer);
+        run::save_report(session, &mut locked, &run, observer).await;
     }
     let is_incomplete = salvaged.lost == JournalLoss::Lines
         && (salvaged.damage.is_some() || !mended.doubtful.is_empty());

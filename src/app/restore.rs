@@ -42,7 +42,7 @@ pub async fn restore(
 ) -> Result<RestoredRun, Error> {
     let mut locked = run::lock(session, "restore", options.lock_timeout, observer).await?;
     let planned = plan_restore(session, &options.selection, observer).await?;
-    run::continue_over_damage(&mut locked, observer)?;
+    run::continue_over_damage(&mut locked, observer).await?;
     let proposal = Proposal::Restore(&planned);
     approver.show(proposal).await?;
     if planned.plan.actions().next().is_none() {
@@ -50,7 +50,7 @@ pub async fn restore(
     }
     let approval = approver.approve(proposal).await?;
     observer.begin_writing()?;
-    run::probe(&locked)?;
+    run::probe(&locked).await?;
     let approved = ApprovedRestore {
         planned: &planned,
         settled: &[],
@@ -82,8 +82,8 @@ impl ApprovedRestore<'_> {
         let Self { planned: PlannedRestoreRun { plan, trust, .. }, settled, targets, age } = self;
         let purpose = RunPurpose::Restore(plan.restored_run.clone());
         let header = run::header(session, purpose, *trust, targets);
-        let run = run::new_run_id(session, locked)?;
-        let mut log = locked.start_run(run.clone(), header)?;
+        let run = run::new_run_id(session, locked).await?;
+        let mut log = locked.start_run(run.clone(), header).await?;
         let progress = observer.progress();
         let ended = engine::restore_rest(
             &session.portal.writer(),
@@ -97,7 +97,7 @@ impl ApprovedRestore<'_> {
         .await;
         drop(progress);
         drop(log);
-        run::save_report(session, locked, &run, observer);
+        run::save_report(session, locked, &run, observer).await;
         let (report, failure) = match ended {
             Ok(report) => (report, None),
             Err(failure) => (failure.report().clone(), Some(failure)),

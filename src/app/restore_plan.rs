@@ -33,9 +33,9 @@ pub async fn plan_restore(
     selection: &RestoreSelection,
     observer: &impl Observer,
 ) -> Result<PlannedRestoreRun, Error> {
-    run::refuse_unfinished(session)?;
-    let of = find_run(session, &selection.run)?;
-    let (salvaged, mended) = run::salvage(session, &of, observer)?;
+    run::refuse_unfinished(session).await?;
+    let of = find_run(session, &selection.run).await?;
+    let (salvaged, mended) = run::salvage(session, &of, observer).await?;
     let MendedJournal { records, unplanned, .. } = mended;
     let filter = selection.filter.resolve(session, &of, &cards_of_run(&records)?).await?;
     let mut keys = engine::restorable(&records)?;
@@ -47,8 +47,9 @@ pub async fn plan_restore(
     let read = engine::observe(&session.portal.reader(), &caller, &keys, &progress).await;
     drop(progress);
     let snapshot = read.map_err(|error| Error::Portal(Phase::ReadCards, error))?;
-    session.save_proof(observer, snapshot.trust);
-    let plan = engine::plan_restore(&of, &records, &session.store, &snapshot, selection.newer)?;
+    session.save_proof(observer, snapshot.trust).await;
+    let plan =
+        engine::plan_restore(&of, &records, &session.store, &snapshot, selection.newer).await?;
     Ok(PlannedRestoreRun {
         portal: snapshot.portal.clone(),
         names: names_of_cards(session, &of, &keys).await,
@@ -62,13 +63,13 @@ pub async fn plan_restore(
 /// Finds the run that a text names. `last` is the newest apply that sent a write, whatever was
 /// restored since: the undo of a restore names its run. The undamaged part of a journal counts;
 /// lost lines may have held a write.
-fn find_run(session: &Session, text: &str) -> Result<RunId, Error> {
+async fn find_run(session: &Session, text: &str) -> Result<RunId, Error> {
     let store = &session.store;
     if text != "last" {
-        return Ok(store.find_run(text)?);
+        return Ok(store.find_run(text).await?);
     }
-    for run in store.run_ids()?.into_iter().rev() {
-        let salvaged = store.salvage(&run, session.caller.user)?;
+    for run in store.run_ids().await?.into_iter().rev() {
+        let salvaged = store.salvage(&run, session.caller.user).await?;
         let is_apply =
             salvaged.header.as_ref().is_none_or(|header| header.purpose == RunPurpose::Apply);
         let is_intent = |record: &JournalRecord| {

@@ -67,20 +67,20 @@ pub async fn restore_plan_file(
     let content = &file.content;
     check_caller(session, content.binding())?;
     let mut locked = run::lock(session, "restore", lock_timeout, observer).await?;
-    if let Some(used) = session.store.consumed_at(file.id)? {
+    if let Some(used) = session.store.consumed_at(file.id).await? {
         return Err(Error::Consumed(ConsumePlanError::AlreadyUsed(used)));
     }
     let planned = plan_restore(session, &selection(content), observer).await?;
     let CheckedRestorePlan { plan, settled } = engine::check_restore_plan(content, planned.plan);
     let planned = PlannedRestoreRun { plan, ..planned };
-    run::continue_over_damage(&mut locked, observer)?;
+    run::continue_over_damage(&mut locked, observer).await?;
     approver.show(Proposal::RestorePlanFile(file, &planned)).await?;
     if content.actions().next().is_none() {
         return Ok(RestoredRun { planned, run: None });
     }
     observer.begin_writing()?;
-    run::probe(&locked)?;
-    consume(&mut locked, file.id)?;
+    run::probe(&locked).await?;
+    consume(&mut locked, file.id).await?;
     let card = |target: &RestorePlanTarget| PlannedCard {
         key: target.key,
         digest: target.decision.replaced(),

@@ -27,9 +27,9 @@ pub(super) async fn lock(
 }
 
 /// Refuses to start a run after an interrupted one.
-pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Error> {
-    let Some(run) = session.store.unfinished()? else { return Ok(()) };
-    let salvaged = session.store.salvage(&run, session.caller.user)?;
+pub(super) async fn refuse_unfinished(session: &Session) -> Result<(), Error> {
+    let Some(run) = session.store.unfinished().await? else { return Ok(()) };
+    let salvaged = session.store.salvage(&run, session.caller.user).await?;
     if let Some(header) = salvaged.header {
         refuse_other_portal(session, &run, &header.portal)?;
     }
@@ -52,17 +52,17 @@ pub(super) fn refuse_other_portal(
 
 /// Reads the journal of a run of this portal for a way back, damaged or not, and warns of what is
 /// lost.
-pub(super) fn salvage(
+pub(super) async fn salvage(
     session: &Session,
     run: &RunId,
     observer: &impl Observer,
 ) -> Result<(SalvagedJournal, MendedJournal), Error> {
-    let mut salvaged = session.store.salvage(run, session.caller.user)?;
+    let mut salvaged = session.store.salvage(run, session.caller.user).await?;
     let Some(header) = salvaged.header.take() else {
         return Err(Error::NoHeader { run: run.clone(), damage: salvaged.damage.map(Box::new) });
     };
     refuse_other_portal(session, run, &header.portal)?;
-    let mended = engine::mend(header, &salvaged, &session.store);
+    let mended = engine::mend(header, &salvaged, &session.store).await;
     if let Some(damage) = &salvaged.damage {
         observer.warn(Warning::DamagedJournal(Text::from_display(damage)));
     }
@@ -80,11 +80,11 @@ pub(super) fn salvage(
 }
 
 /// Continues over a damaged audit log, with a warning: a way back does not need the log.
-pub(super) fn continue_over_damage(
+pub(super) async fn continue_over_damage(
     locked: &mut WriteGuard,
     observer: &impl Observer,
 ) -> Result<(), Error> {
-    if let Some(damage) = locked.accept_damaged_audit_log()? {
+    if let Some(damage) = locked.accept_damaged_audit_log().await? {
         observer.warn(Warning::DamagedAudit(Text::from_display(&damage)));
     }
     Ok(())
@@ -92,11 +92,11 @@ pub(super) fn continue_over_damage(
 
 /// Returns a name for a run that starts now. It sorts behind every run of the store: `last` means
 /// the last one.
-pub(super) fn new_run_id(session: &Session, locked: &WriteGuard) -> Result<RunId, Error> {
+pub(super) async fn new_run_id(session: &Session, locked: &WriteGuard) -> Result<RunId, Error> {
     let started = session.now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let run = RunId::new(&started, rand::random());
     let run = run.map_err(|error| Error::RunName(error.to_string()))?;
-    let earlier = locked.store().run_ids()?;
+    let earlier = locked.store().run_ids().await?;
     let run = match earlier.last() {
         Some(last) => run.behind(last),
         None => run,
@@ -126,23 +126,25 @@ pub(super) fn header(
 }
 
 /// Checks ahead of the first request that the store can take backups.
-pub(super) fn probe(locked: &WriteGuard) -> Result<(), Error> {
-    locked.probe().map_err(Error::NoBackups)
+pub(super) async fn probe(locked: &WriteGuard) -> Result<(), Error> {
+    locked.probe().await.map_err(Error::NoBackups)
 }
 
 /// Stores the report of a run beside its journal. The journal is what counts, and a report can be
 /// made from it at any time, so that a failure is worth a warning and no more.
-pub(super) fn save_report(
+pub(super) async fn save_report(
     session: &Session,
     locked: &mut WriteGuard,
     run: &RunId,
     observer: &impl Observer,
 ) {
-    let saved = session.store.summary(run).and_then(|summary| match summary.into_report() {
-        None => Ok(()),
-        Some(report) => locked.write_run_report(&report),
-    });
-    if let Err(error) = saved {
+    let saved = async {
+        match session.store.summary(run).await?.into_report() {
+            None => Ok(()),
+            Some(report) => locked.write_run_report(&report).await,
+        }
+    };
+    if let Err(error) = saved.await {
         observer.warn(Warning::ReportNotSaved(error));
     }
 }

@@ -81,14 +81,14 @@ impl Session {
 
     /// Stores the proof that the reads of a command showed, for later commands that may find no
     /// card to compare.
-    pub fn save_proof(&self, observer: &impl Observer, trust: ReadTrust) {
+    pub async fn save_proof(&self, observer: &impl Observer, trust: ReadTrust) {
         match (trust, self.caller.release_sign) {
             (_, ReleaseSign::Trusted(_) | ReleaseSign::Old)
             | (ReadTrust::NotTrusted | ReadTrust::Unproven, _) => {}
             (ReadTrust::Trusted(evidence), _) if !evidence.is_seen() => {}
             (ReadTrust::Trusted(evidence), ReleaseSign::Earlier(_) | ReleaseSign::Unknown) => {
-                let kept = self.store.read_proof().ok().flatten();
-                let saved = save_proof(&self.store, kept.as_ref(), evidence, self.now());
+                let kept = self.store.read_proof().await.ok().flatten();
+                let saved = save_proof(&self.store, kept.as_ref(), evidence, self.now()).await;
                 if let Err(error) = saved {
                     observer.warn(Warning::ProofNotSaved(error));
                 }
@@ -98,7 +98,7 @@ impl Session {
 }
 
 /// Stores a proof, unless the same was stored within a day.
-pub fn save_proof(
+pub async fn save_proof(
     store: &Store,
     kept: Option<&ReadProof>,
     evidence: TrustEvidence,
@@ -110,6 +110,9 @@ pub fn save_proof(
     };
     match kept.is_some_and(is_fresh) {
         true => Ok(()),
-        false => store.save_read_proof(&ReadProof { at, portal: store.portal().clone(), evidence }),
+        false => {
+            let portal = store.portal().clone();
+            store.save_read_proof(&ReadProof { at, portal, evidence }).await
+        }
     }
 }

@@ -38,9 +38,11 @@ pub(super) fn default_file(store: &Path) -> PathBuf {
 /// the portal is another one.
 pub(super) fn state_file(global: &GlobalArgs) -> Option<PathBuf> {
     match (&global.emulator, &global.portal) {
-        (Some(file), _) => Some(file.clone().unwrap_or_else(|| default_file(&global.store))),
+        (Some(file), _) => {
+            Some(file.clone().unwrap_or_else(|| default_file(global.store.folder())))
+        }
         (None, Some(portal)) => match portal.strip_prefix(PORTAL_NAME)? {
-            "" => Some(default_file(&global.store)),
+            "" => Some(default_file(global.store.folder())),
             rest => rest.strip_prefix(':').filter(|file| !file.is_empty()).map(PathBuf::from),
         },
         (None, None) => None,

@@ -88,7 +88,7 @@ pub(super) fn fill_missing_options(
     if store != Some(ValueSource::CommandLine)
         && let Some(folder) = path_variable("RECARD_STORE")
     {
-        global.store = folder;
+        global.store = folder.into();
     }
     if global.lang.is_none()
         && let Some(word) = variable("RECARD_LANG")

@@ -239,7 +239,7 @@ async fn dispatch(
         CliCommand::Recover(arguments) => {
             commands::recover::run(ui, global, &arguments, interrupt).await
         }
-        CliCommand::History(arguments) => commands::history::run(ui, global, &arguments),
+        CliCommand::History(arguments) => commands::history::run(ui, global, &arguments).await,
         CliCommand::Show(arguments) => commands::show::run(ui, global, &arguments, interrupt).await,
         CliCommand::Reconcile(arguments) => {
             commands::reconcile::run(ui, global, &arguments, interrupt).await
@@ -264,8 +264,8 @@ async fn dispatch(
         CliCommand::Doctor(arguments) => {
             commands::doctor::run(ui, global, &arguments, interrupt).await
         }
-        CliCommand::Audit(arguments) => commands::audit::run(ui, global, arguments.action),
-        CliCommand::Ledger(arguments) => commands::ledger::run(ui, global, &arguments.action),
+        CliCommand::Audit(arguments) => commands::audit::run(ui, global, arguments.action).await,
+        CliCommand::Ledger(arguments) => commands::ledger::run(ui, global, &arguments.action).await,
         CliCommand::Unlock(arguments) => {
             commands::unlock::run(ui, global, &arguments, interrupt).await
         }

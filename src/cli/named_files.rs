@@ -45,7 +45,7 @@ pub(super) fn check(global: &GlobalArgs, command: &CliCommand) -> Result<(), Cli
     if names.outputs.is_empty() {
         return Ok(());
     }
-    names.compare(&global.store)
+    names.compare(global.store.folder())
 }
 
 /// Returns the outputs of the commands that write reports.
@@ -147,7 +147,7 @@ impl NamedFiles {
         #[cfg(feature = "emulator")]
         if let Some(file) = embedded::state_file(global) {
             let role = || tr!("the state of the embedded portal");
-            let default = embedded::default_file(&global.store);
+            let default = embedded::default_file(global.store.folder());
             // The portal writes its state back; its default place is a file of the store.
             if FileIdentity::from_path(&default) == FileIdentity::from_path(&file) {
                 self.input(Some(&file), role);

@@ -14,7 +14,7 @@ use crate::diagnostic::visible;
 /// environment names them.
 pub(super) fn global_flags(global: &GlobalArgs) -> String {
     let said = |variable: &str, value: &str| env::is_set_to(variable, value);
-    let store = global.store.display().to_string();
+    let store = global.store.to_string();
     let mut text = String::new();
     #[cfg(feature = "emulator")]
     match &global.emulator {

@@ -15,7 +15,7 @@ use crate::report::visible;
 const MAX_LISTED: usize = 20;
 
 /// Words the error of a filter; returns any other error as it is.
-pub(super) fn restore_error(
+pub(super) async fn restore_error(
     session: &Session,
     selection: &RestoreSelection,
     error: Error,
@@ -23,12 +23,12 @@ pub(super) fn restore_error(
     match error {
         Error::Filter { run, cards } => {
             let missing = missing(&run, &cards, &selection.filter);
-            Ok(with_people(session, &run, &cards, missing))
+            Ok(with_people(session, &run, &cards, missing).await)
         }
         Error::NotInDepartment { run, department, cards } => {
             let missing =
                 tr!("the run {run} has no card of the department {department}", run, department);
-            Ok(with_people(session, &run, &cards, missing))
+            Ok(with_people(session, &run, &cards, missing).await)
         }
         error @ Error::UnknownDepartment(_) => Ok(use_case_error(session, error)),
         error => Err(error),
@@ -58,12 +58,12 @@ fn missing(run: &RunId, cards: &[CardKey], filter: &TargetFilter) -> Text {
 }
 
 /// Returns a failure that lists the people whose cards the run has.
-fn with_people(session: &Session, run: &RunId, cards: &[CardKey], missing: Text) -> CliError {
+async fn with_people(session: &Session, run: &RunId, cards: &[CardKey], missing: Text) -> CliError {
     let people: BTreeSet<UserId> = cards.iter().filter_map(|key| key.user()).collect();
     if people.is_empty() {
         return CliError::general(missing).hint(tr!("the run has common cards only"));
     }
-    let names = app::names_of_run(&session.app.store, run);
+    let names = app::names_of_run(&session.app.store, run).await;
     let named = |user: &UserId| match names.get(user) {
         Some(name) => format!("{user} {}", visible(name.as_str())),
         None => user.to_string(),

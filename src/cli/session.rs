@@ -183,7 +183,7 @@ impl PortalEndpoint {
         ui: &Ui,
         interrupt: &Interrupt,
     ) -> Result<Session, CliError> {
-        let (connection, unread) = self.open(global, ui, interrupt)?;
+        let (connection, unread) = self.open(global, ui, interrupt).await?;
         if let Some(problem) = unread {
             ui.warn(tr!(
                 "{problem}; it only tells what the portal's limits stood at, and is taken for full",
@@ -193,14 +193,14 @@ impl PortalEndpoint {
         let reader = connection.portal.reader();
         match interrupt.unless_cancelled(async { Ok(reader.identify().await?) }).await {
             Ok(caller) => {
-                let (caller, unread) = connection.with_proof(ui, caller);
+                let (caller, unread) = connection.with_proof(ui, caller).await;
                 if let Some(problem) = unread {
                     ui.warn(tr!(
                         "{problem}; it proves nothing, and is written anew once the portal shows its release",
                         problem
                     ));
                 }
-                let labels = field_labels::load(ui, &connection.portal, &connection.store);
+                let labels = field_labels::load(ui, &connection.portal, &connection.store).await;
                 Ok(connection.with_caller(caller, labels, interrupt))
             }
             Err(problem) => Err(connection.with_webhook_hint(problem)),
@@ -212,7 +212,7 @@ impl PortalEndpoint {
     /// The stored state of the rate limiter is pacing, and never content: an unreadable one is not
     /// an error. The leaky bucket then counts as full, so that no request is refused, and the
     /// problem is returned.
-    pub(super) fn open(
+    pub(super) async fn open(
         self,
         global: &GlobalArgs,
         ui: &Ui,
@@ -220,7 +220,7 @@ impl PortalEndpoint {
     ) -> Result<(Connection, Option<StoreError>), CliError> {
         let store = Store::open(&global.store, &self.name)?;
         let rate = self.rate(global)?;
-        let (level, unread) = match store.limiter_state() {
+        let (level, unread) = match store.limiter_state().await {
             Ok(level) => (level.map(|stored| from_stored(&stored, rate)), None),
             Err(problem) => (Some(LimiterLevel::full(rate)), Some(problem)),
         };
@@ -300,16 +300,20 @@ impl Connection {
 
     /// Adds the stored proof to the release that the answers show, and updates that proof. An
     /// unreadable proof proves nothing; the problem is returned.
-    pub(super) fn with_proof(&self, ui: &Ui, caller: Identity) -> (Identity, Option<StoreError>) {
-        let (kept, unread) = match self.store.read_proof() {
+    pub(super) async fn with_proof(
+        &self,
+        ui: &Ui,
+        caller: Identity,
+    ) -> (Identity, Option<StoreError>) {
+        let (kept, unread) = match self.store.read_proof().await {
             Ok(kept) => (kept, None),
             Err(problem) => (None, Some(problem)),
         };
         let updated = match caller.release_sign {
             ReleaseSign::Trusted(evidence) => {
-                app::save_proof(&self.store, kept.as_ref(), evidence, SystemClock.now())
+                app::save_proof(&self.store, kept.as_ref(), evidence, SystemClock.now()).await
             }
-            ReleaseSign::Old => self.store.delete_read_proof(),
+            ReleaseSign::Old => self.store.delete_read_proof().await,
             ReleaseSign::Earlier(_) | ReleaseSign::Unknown => Ok(()),
         };
         warn_of_proof(ui, updated);
@@ -342,8 +346,8 @@ impl Connection {
 
     /// Saves the state for later commands: that of the embedded portal, and that of the rate
     /// limiter.
-    pub(super) fn close(self, ui: &Ui) -> Result<(), CliError> {
-        if let Err(problem) = self.store.save_limiter_state(&to_stored(self.portal.level())) {
+    pub(super) async fn close(self, ui: &Ui) -> Result<(), CliError> {
+        if let Err(problem) = self.store.save_limiter_state(&to_stored(self.portal.level())).await {
             ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
         }
         self.leave()
@@ -396,13 +400,13 @@ impl Session {
     ) -> Result<T, CliError> {
         let outcome = self.interrupt.unless_cancelled(work(&self)).await;
         self.interrupt.forget_portal(&self.app.portal);
-        let closed = self.close(ui);
+        let closed = self.close(ui).await;
         let done = outcome?;
         closed.map(|()| done)
     }
 
     /// Ends the session, as [`Connection::close`] does.
-    fn close(self, ui: &Ui) -> Result<(), CliError> {
+    async fn close(self, ui: &Ui) -> Result<(), CliError> {
         let _writing = self.writing;
         let connection = Connection {
             portal: self.app.portal,
@@ -413,7 +417,7 @@ impl Session {
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         };
-        connection.close(ui)
+        connection.close(ui).await
     }
 }
 

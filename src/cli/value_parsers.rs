@@ -3,12 +3,19 @@
 
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use jiff::Timestamp;
 use url::Url;
 
 use crate::app::PersonSelector;
 use crate::manifest::DepartmentName;
 use crate::model::{CardKind, DepartmentId, ParseCardKindError, UserId, decimal};
+use crate::store::StoreLocation;
+
+/// Returns the parser of the place of a store.
+pub(super) fn store() -> impl TypedValueParser<Value = StoreLocation> {
+    PathBufValueParser::new().map(StoreLocation::from)
+}
 
 /// Parses the id of a user. A name is a common mistake here.
 pub(super) fn user(text: &str) -> Result<UserId, String> {

@@ -36,12 +36,9 @@ pub async fn apply<P: WritePortal, L: RunLog>(
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
     observer.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
     executor.add(tasks);
-    executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect());
+    executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()).await;
     executor.work(stop).await;
-    executor.finish(&planned, stop, |outcomes, log| {
-        let marks = marks(plan, outcomes);
-        if marks.is_empty() { Ok(()) } else { log.record_reset(&marks) }
-    })
+    executor.finish(&planned, stop, |outcomes| marks(plan, outcomes)).await
 }
 
 fn task(target: &PlannedTarget, options: ExecuteOptions) -> CardTask {

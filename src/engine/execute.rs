@@ -24,8 +24,8 @@ use super::run_report::{ApplyError, ApplyReport};
 use super::task::{CardTask, Goal};
 use super::verdict::{MAX_ROUNDS, Verdict, current_layout};
 use super::{CancellationToken, Observer};
-use crate::model::{CardKey, CardKind, Layout, Outcome};
-use crate::ports::{Lane, RunLog, StoreError, WritePortal};
+use crate::model::{CardKey, CardKind, Generation, Layout, LedgerEntry, Outcome};
+use crate::ports::{Lane, RunLog, WritePortal};
 
 /// Number of planned requests in flight.
 const MAX_IN_FLIGHT: usize = 8;
@@ -66,8 +66,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     }
 
     /// Journals outcomes and reports them.
-    pub(super) fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
-        self.progress.record.settle(settled);
+    pub(super) async fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
+        self.progress.record.settle(settled).await;
     }
 
     /// Returns the outcomes of a run that the caller closes.
@@ -81,42 +81,42 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
 
     /// Completes the remaining targets, closes the journal, and adds up. `marks` is written ahead
     /// of the end of the journal.
-    pub(super) fn finish(
+    pub(super) async fn finish(
         self,
         planned: &[CardKey],
         stop: &CancellationToken,
-        marks: impl FnOnce(&BTreeMap<CardKey, Outcome>, &mut L) -> Result<(), StoreError>,
+        marks: impl FnOnce(&BTreeMap<CardKey, Outcome>) -> Vec<(Generation, CardKey, LedgerEntry)>,
     ) -> Result<ApplyReport, ApplyError> {
         let reason = self.progress.record.reason();
         let unattempted = |task: &CardTask| (task.key, task.unattempted(&reason));
         let waiting = self.progress.queue.planned().iter().map(unattempted).collect();
-        self.progress.record.finish(planned, waiting, self.sent, stop, marks)
+        self.progress.record.finish(planned, waiting, self.sent, stop, marks).await
     }
 
     /// Sends requests until each task has its outcome, or no request may be sent any more.
     pub(super) async fn work(&mut self, stop: &CancellationToken) {
         self.send_all(stop).await;
-        self.settle_unsent();
+        self.settle_unsent().await;
         // A request without an answer may be executed after its card was read back, and may in turn
         // cause a lost update.
         for _ in 0..=MAX_ROUNDS {
             let Some(last) = self.progress.record.late_writes.last_moment() else { break };
             self.look_at_late_writes(last, stop).await;
             self.send_all(stop).await;
-            self.settle_unsent();
+            self.settle_unsent().await;
         }
         let held_back: Vec<_> = self.progress.record.late_writes.take();
         let outcome = |late: LateWrite| Some((late.key(), late.into_outcome()?));
-        self.settle(held_back.into_iter().filter_map(outcome).collect());
+        self.settle(held_back.into_iter().filter_map(outcome).collect()).await;
     }
 
     /// Completes tasks that wait for a retry that will not happen, and whose earlier attempt may
     /// still be executed.
-    fn settle_unsent(&mut self) {
+    async fn settle_unsent(&mut self) {
         let (reason, late_writes) =
             (self.progress.record.reason(), &self.progress.record.late_writes);
         let open = self.progress.queue.take_planned_if(|task| late_writes.contains(task.key));
-        self.settle(open.iter().map(|task| (task.key, task.unattempted(&reason))).collect());
+        self.settle(open.iter().map(|task| (task.key, task.unattempted(&reason))).collect()).await;
     }
 
     async fn send_all(&mut self, stop: &CancellationToken) {
@@ -127,7 +127,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let targets = self.progress.queue.planned().len();
         self.progress.queue.per_request = portal.targets_per_request(targets);
         loop {
-            while let Some(request) = self.next_request(stop) {
+            while let Some(request) = self.next_request(stop).await {
                 self.sent |= request.is_write();
                 let slots = usize::from(!request.is_compensation());
                 self.in_flight += slots;
@@ -146,18 +146,18 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                 },
             };
             self.in_flight = self.in_flight.saturating_sub(slots);
-            self.progress.take(done);
+            self.progress.take(done).await;
         }
     }
 
     /// Returns the next request that may leave: compensations, then read-backs, then the plan.
-    fn next_request(&mut self, stop: &CancellationToken) -> Option<Request> {
+    async fn next_request(&mut self, stop: &CancellationToken) -> Option<Request> {
         let compensations = self.progress.queue.take_compensations();
         if !compensations.is_empty() {
             // A failing store does not delay them: without its backup the layout exists only in
             // this process.
             let newer: Vec<(CardKey, &Layout)> = compensations.iter().flat_map(layouts).collect();
-            self.progress.record.save(&newer, &intents(compensations.iter()));
+            self.progress.record.save(&newer, &intents(compensations.iter())).await;
             return Some(self.write(compensations, Lane::Compensation));
         }
         let suspects = self.progress.queue.take_suspects();
@@ -181,19 +181,19 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         if !stale.is_empty() {
             return Some(Request::ReadAhead(stale));
         }
-        self.next_planned()
+        self.next_planned().await
     }
 
     /// Takes the tasks of one request of the plan, with their backups and their intents on disk. If
     /// backups are missing, those of a whole sync group are written.
-    fn next_planned(&mut self) -> Option<Request> {
+    async fn next_planned(&mut self) -> Option<Request> {
         let planned = self.progress.queue.planned();
         let size = self.progress.queue.next_size();
         let is_backed_up = planned.iter().take(size).all(|task| task.backed_up);
         let group = if is_backed_up { size } else { size.max(CARDS_PER_SYNC) };
         let missing = planned.iter().take(group).filter(|task| !task.backed_up);
         let missing: Vec<(CardKey, &Layout)> = missing.flat_map(layouts).collect();
-        if !self.progress.record.save(&missing, &intents(planned.iter().take(size))) {
+        if !self.progress.record.save(&missing, &intents(planned.iter().take(size))).await {
             return None;
         }
         self.progress.queue.front(group).for_each(|task| task.backed_up = true);
@@ -231,11 +231,11 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             )) {
                 Some(LateVerdict::Final(outcome)) => settled.push((key, outcome)),
                 Some(LateVerdict::LostUpdate(task, newer)) => {
-                    self.progress.act(vec![(*task, Verdict::LostUpdate(newer))])
+                    self.progress.act(vec![(*task, Verdict::LostUpdate(newer))]).await
                 }
                 None => {}
             }
         }
-        self.settle(settled);
+        self.settle(settled).await;
     }
 }

@@ -6,7 +6,7 @@ use super::late_writes::LateWrites;
 use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
 use super::{CancellationToken, Event, Observer};
 use crate::i18n::{Text, english};
-use crate::model::{CardKey, Layout, Outcome, Totals};
+use crate::model::{CardKey, Generation, Layout, LedgerEntry, Outcome, Totals};
 use crate::ports::{Interrupted, JournalRecord, PortalError, RunLog, SetPurpose, StoreError};
 
 /// Cause of the end of a run before all of its targets were sent.
@@ -78,21 +78,28 @@ impl<'a, L: RunLog> OutcomeLog<'a, L> {
 
     /// Writes backups, then records, both synced. Returns `true` on success; a failure ends the
     /// run.
-    pub(super) fn save(
+    pub(super) async fn save(
         &mut self,
         layouts: &[(CardKey, &Layout)],
         records: &[JournalRecord],
     ) -> bool {
-        let saved = if layouts.is_empty() { Ok(()) } else { self.log.save_backups(layouts) };
-        let saved = saved.and_then(|()| self.log.append(records));
+        let log = &mut *self.log;
+        let saved = async {
+            if !layouts.is_empty() {
+                log.save_backups(layouts).await?;
+            }
+            log.append(records).await
+        };
+        let saved = saved.await;
         self.is_kept(saved)
     }
 
     /// Backs up a newer layout and names it in the journal, so that a restore of the run has it.
     /// Returns `true` on success.
-    pub(super) fn keep(&mut self, key: CardKey, newer: &Layout) -> bool {
+    pub(super) async fn keep(&mut self, key: CardKey, newer: &Layout) -> bool {
         let (digest, purpose) = (newer.digest(), SetPurpose::Compensation);
-        self.save(&[(key, newer)], &[JournalRecord::SetIntent { target: key, digest, purpose }])
+        let intent = JournalRecord::SetIntent { target: key, digest, purpose };
+        self.save(&[(key, newer)], &[intent]).await
     }
 
     fn is_kept(&mut self, written: Result<(), StoreError>) -> bool {
@@ -103,7 +110,7 @@ impl<'a, L: RunLog> OutcomeLog<'a, L> {
     /// end: after a crash of the system, reading the card tells the same, and a sync takes as long
     /// as a request. Other outcomes are synced at once, because a read would not tell them. The
     /// outcome of a write that may be executed late is held back.
-    pub(super) fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
+    pub(super) async fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
         let mut records = Vec::new();
         for (target, outcome) in settled {
             let Some(outcome) = self.late_writes.hold_back(target, outcome) else { continue };
@@ -118,9 +125,9 @@ impl<'a, L: RunLog> OutcomeLog<'a, L> {
             matches!(record, JournalRecord::Completed { outcome: Outcome::Reset, .. })
         };
         let written = if records.iter().all(is_proved) {
-            self.log.append_unsynced(&records)
+            self.log.append_unsynced(&records).await
         } else {
-            self.log.append(&records)
+            self.log.append(&records).await
         };
         self.is_kept(written);
     }
@@ -139,13 +146,13 @@ impl<'a, L: RunLog> OutcomeLog<'a, L> {
 
     /// Completes the targets that were `waiting`, closes the journal, and adds up. `marks` is
     /// written ahead of the end of the journal.
-    pub(super) fn finish(
+    pub(super) async fn finish(
         mut self,
         planned: &[CardKey],
         waiting: Vec<(CardKey, Outcome)>,
         sent: bool,
         stop: &CancellationToken,
-        marks: impl FnOnce(&BTreeMap<CardKey, Outcome>, &mut L) -> Result<(), StoreError>,
+        marks: impl FnOnce(&BTreeMap<CardKey, Outcome>) -> Vec<(Generation, CardKey, LedgerEntry)>,
     ) -> Result<ApplyReport, ApplyError> {
         let text = self.reason();
         let stopped = self.is_stopped().then(|| text.clone());
@@ -154,20 +161,24 @@ impl<'a, L: RunLog> OutcomeLog<'a, L> {
         } else {
             Interrupted::Yes
         };
-        self.settle(waiting);
+        self.settle(waiting).await;
         // These were in a request whose answer could not be stored, because the store failed.
         let open: Vec<CardKey> =
             planned.iter().copied().filter(|key| !self.outcomes.contains_key(key)).collect();
-        let closing = self.log.sync().and_then(|()| {
-            marks(&self.outcomes, self.log)?;
+        let (log, marks) = (&mut *self.log, marks(&self.outcomes));
+        let closing = async {
+            log.sync().await?;
+            if !marks.is_empty() {
+                log.record_reset(&marks).await?;
+            }
             // The journal of a run with an indeterminate target stays open: only the portal can
             // tell.
             if open.is_empty() {
-                self.log.append(&[JournalRecord::Closed { interrupted }])
-            } else {
-                Ok(())
+                log.append(&[JournalRecord::Closed { interrupted }]).await?;
             }
-        });
+            Ok(())
+        };
+        let closing = closing.await;
         self.is_kept(closing);
         let in_doubt = format!("sent, and not settled: {text}; `recard recover` asks the portal");
         self.outcomes.extend(open.into_iter().map(|key| (key, Outcome::Unknown(in_doubt.clone()))));

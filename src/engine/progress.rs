@@ -44,20 +44,22 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
     }
 
     /// Brings every target of one request to its outcome, back into a queue, or to a read-back.
-    pub(super) fn take(&mut self, done: CompletedRequest) {
+    pub(super) async fn take(&mut self, done: CompletedRequest) {
         match done {
             CompletedRequest::Written(tasks, answer) => match answer {
-                Ok(answers) => self.take_answers(tasks, answers),
-                Err(error) => self.take_failure(tasks, error, None),
+                Ok(answers) => self.take_answers(tasks, answers).await,
+                Err(error) => self.take_failure(tasks, error, None).await,
             },
-            CompletedRequest::WrittenAlone(task, end) => self.take_alone(*task, end),
-            CompletedRequest::ReadBack(tasks, reads) => self.take_read_backs(tasks, reads),
-            CompletedRequest::DefaultsRead(suspects, reads) => self.take_defaults(suspects, reads),
-            CompletedRequest::ReadAhead(tasks, reads) => self.take_reads_ahead(tasks, reads),
+            CompletedRequest::WrittenAlone(task, end) => self.take_alone(*task, end).await,
+            CompletedRequest::ReadBack(tasks, reads) => self.take_read_backs(tasks, reads).await,
+            CompletedRequest::DefaultsRead(suspects, reads) => {
+                self.take_defaults(suspects, reads).await
+            }
+            CompletedRequest::ReadAhead(tasks, reads) => self.take_reads_ahead(tasks, reads).await,
         }
     }
 
-    fn take_answers(&mut self, tasks: Vec<CardTask>, answers: Vec<(CardKey, WriteEvidence)>) {
+    async fn take_answers(&mut self, tasks: Vec<CardTask>, answers: Vec<(CardKey, WriteEvidence)>) {
         // Matched by key only: an answer for another card is ignored.
         let mut answers: BTreeMap<CardKey, WriteEvidence> = answers.into_iter().collect();
         let mut judged = Vec::new();
@@ -81,18 +83,25 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
                 }
             }
         }
-        self.act(judged);
-        self.ask(needs_read_back);
+        self.act(judged).await;
+        self.ask(needs_read_back).await;
     }
 
     /// Handles the failure of a whole request; `before` is the read ahead of a single call.
-    fn take_failure(&mut self, tasks: Vec<CardTask>, error: WriteError, before: Option<PreImage>) {
+    async fn take_failure(
+        &mut self,
+        tasks: Vec<CardTask>,
+        error: WriteError,
+        before: Option<PreImage>,
+    ) {
         match error {
             WriteError::NotSent(problem) => {
                 let reason = english(&problem);
-                self.record.settle(
-                    tasks.iter().map(|task| (task.key, task.unattempted(&reason))).collect(),
-                );
+                self.record
+                    .settle(
+                        tasks.iter().map(|task| (task.key, task.unattempted(&reason))).collect(),
+                    )
+                    .await;
                 self.record.stop(problem);
             }
             WriteError::Indeterminate { reason, cause } => {
@@ -117,12 +126,12 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
                         refusal: refusal.clone(),
                     }
                 });
-                self.ask(needs_read_back.collect());
+                self.ask(needs_read_back.collect()).await;
             }
         }
     }
 
-    fn take_alone(&mut self, task: CardTask, end: SingleWriteResult) {
+    async fn take_alone(&mut self, task: CardTask, end: SingleWriteResult) {
         let common_default = self.common_default(task.key);
         match end {
             SingleWriteResult::NotSent(read) => {
@@ -140,21 +149,22 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
                         )
                     }
                 };
-                self.act(vec![(task, verdict)]);
+                self.act(vec![(task, verdict)]).await;
             }
             SingleWriteResult::Sent(Ok(evidence)) => {
                 self.see(task.key, &evidence.after);
                 let verdict = judge_evidence(&task, evidence, self.common_default(task.key));
-                self.act(vec![(task, verdict)]);
+                self.act(vec![(task, verdict)]).await;
             }
             SingleWriteResult::Sent(Err((before, error))) => {
                 let expected = current_layout(Some(&before), &task.goal, common_default).is_some();
-                self.take_failure(vec![task], error, expected.then_some(PreImage::AsExpected));
+                self.take_failure(vec![task], error, expected.then_some(PreImage::AsExpected))
+                    .await;
             }
         }
     }
 
-    fn take_read_backs(&mut self, tasks: Vec<NeedsReadBack>, reads: Reads) {
+    async fn take_read_backs(&mut self, tasks: Vec<NeedsReadBack>, reads: Reads) {
         let (reads, failure) = match reads {
             Ok(reads) => (reads, None),
             Err(problem) => (BTreeMap::new(), Some(problem)),
@@ -181,13 +191,13 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
             };
             judged.push((task, verdict));
         }
-        self.act(judged);
+        self.act(judged).await;
         if let Some(problem) = failure {
             self.record.stop(problem);
         }
     }
 
-    fn take_reads_ahead(&mut self, tasks: Vec<CardTask>, reads: Reads) {
+    async fn take_reads_ahead(&mut self, tasks: Vec<CardTask>, reads: Reads) {
         let reads = match reads {
             Ok(reads) => reads,
             Err(problem) => {
@@ -206,11 +216,11 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
             }
         }
         self.queue.put_back(unchanged);
-        self.record.settle(settled);
+        self.record.settle(settled).await;
     }
 
     /// Acts on the verdicts on unexpected layouts, given the common defaults.
-    fn take_defaults(&mut self, suspects: Vec<(CardTask, Verdict)>, reads: Reads) {
+    async fn take_defaults(&mut self, suspects: Vec<(CardTask, Verdict)>, reads: Reads) {
         // Without an answer each one counts as a layout that its owner saved: it is kept.
         for (key, read) in reads.unwrap_or_default() {
             match read {
@@ -226,21 +236,21 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
             (task, verdict)
         });
         let judged = judged.collect();
-        self.act_on(judged);
+        self.act_on(judged).await;
     }
 
     /// Acts on verdicts, after unexpected layouts of persons are told apart from new common
     /// defaults.
-    pub(super) fn act(&mut self, judged: Vec<(CardTask, Verdict)>) {
+    pub(super) async fn act(&mut self, judged: Vec<(CardTask, Verdict)>) {
         let is_suspect = |(task, verdict): &(CardTask, Verdict)| {
             task.key.user().is_some() && verdict.unexpected().is_some()
         };
         let (suspects, judged): (Vec<_>, Vec<_>) = judged.into_iter().partition(is_suspect);
         self.queue.add_suspects(suspects);
-        self.act_on(judged);
+        self.act_on(judged).await;
     }
 
-    fn act_on(&mut self, judged: Vec<(CardTask, Verdict)>) {
+    async fn act_on(&mut self, judged: Vec<(CardTask, Verdict)>) {
         let (mut settled, mut again, mut needs_read_back) = (Vec::new(), Vec::new(), Vec::new());
         for (task, verdict) in judged {
             let key = task.key;
@@ -275,22 +285,23 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
                 }
                 Verdict::LostUpdate(newer) | Verdict::Superseded(newer) => {
                     let outcome = Outcome::NewerInBackup(newer.digest().short());
-                    settled.extend(self.record.keep(key, &newer).then_some((key, outcome)));
+                    settled.extend(self.record.keep(key, &newer).await.then_some((key, outcome)));
                 }
                 Verdict::Other(there, _) => {
-                    settled
-                        .extend(self.record.keep(key, &there).then_some((key, Outcome::NewerKept)));
+                    settled.extend(
+                        self.record.keep(key, &there).await.then_some((key, Outcome::NewerKept)),
+                    );
                 }
                 Verdict::Changed(newer) => {
                     let outcome =
                         if task.is_compensation() { Outcome::NewerKept } else { Outcome::Changed };
-                    settled.extend(self.record.keep(key, &newer).then_some((key, outcome)));
+                    settled.extend(self.record.keep(key, &newer).await.then_some((key, outcome)));
                 }
             }
         }
         self.again(again, &mut settled);
-        self.record.settle(settled);
-        self.ask(needs_read_back);
+        self.record.settle(settled).await;
+        self.ask(needs_read_back).await;
     }
 
     /// Queues tasks again, each for a reason, unless their attempts are used up.
@@ -318,7 +329,7 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
 
     /// Queues cards for a read-back. A blind reset, which no read can prove, is repeated: it has no
     /// backup in any case.
-    fn ask(&mut self, tasks: Vec<NeedsReadBack>) {
+    async fn ask(&mut self, tasks: Vec<NeedsReadBack>) {
         let Some(first) = tasks.first() else { return };
         let reason = match &first.answer {
             WriteAnswer::Done => String::new(),
@@ -340,7 +351,7 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
             }
         }
         self.again(again, &mut settled);
-        self.record.settle(settled);
+        self.record.settle(settled).await;
         if !readable.is_empty() {
             self.record.notice(tr!(
                 "nobody knows what became of {n} card ({reason}); reading it back"

@@ -235,7 +235,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
                 match reads.after_compensation(*key, *newer, *left) {
                     AfterCompensation::Completed(outcome) => outcome,
                     AfterCompensation::Retry(there) => {
-                        let layout = archive.backup(&run, *key, *newer)?;
+                        let layout = archive.backup(&run, *key, *newer).await?;
                         let alone = !portal.fits_batch(&layout);
                         let ours =
                             CardTask::new(*key, there.map_or(Goal::Reset, Goal::Set), None, None);
@@ -253,9 +253,8 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
         };
         // An added intent stands in the journal from now on, since a restore goes by intents.
         let settled = JournalRecord::Completed { target: *key, outcome: outcome.clone() };
-        log.append(
-            &mended.added.get(key).cloned().into_iter().chain([settled]).collect::<Vec<_>>(),
-        )?;
+        let records: Vec<_> = mended.added.get(key).cloned().into_iter().chain([settled]).collect();
+        log.append(&records).await?;
         observer.on_event(Event::Completed { target: *key, outcome: outcome.clone() });
         outcomes.insert(*key, outcome);
     }
@@ -278,13 +277,13 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
     }
 
     // The records of the dead process may not be synced, and the ledger must not be ahead of them.
-    log.sync()?;
+    log.sync().await?;
     let ledger_updates = ledger_updates(replay.header, &outcomes);
     if !ledger_updates.is_empty() {
-        log.record_reset(&ledger_updates)?;
+        log.record_reset(&ledger_updates).await?;
     }
     if !replay.closed {
-        log.append(&[JournalRecord::Closed { interrupted: Interrupted::Yes }])?;
+        log.append(&[JournalRecord::Closed { interrupted: Interrupted::Yes }]).await?;
     }
     let totals = Totals::from_outcomes(outcomes.values());
     let targets =

@@ -209,7 +209,7 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
 /// # Errors
 ///
 /// If the journal has no header.
-pub fn plan_restore<A: Archive>(
+pub async fn plan_restore<A: Archive>(
     of: &RunId,
     records: &[JournalRecord],
     archive: &A,
@@ -240,6 +240,7 @@ pub fn plan_restore<A: Archive>(
             }
             (RecordedPreImage::Layout(digest), Observed::Known(state)) => match archive
                 .backup(of, key, digest)
+                .await
             {
                 Ok(wanted) => RestoreDecision::Restore { wanted, over: state.layout().cloned() },
                 // One damaged backup must not stop the restore of the others.

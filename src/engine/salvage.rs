@@ -35,7 +35,7 @@ pub struct MendedJournal {
 ///
 /// A torn line and an interrupted run are treated alike where a backup shows that a request was
 /// prepared: such a card is read, though a crash explains both.
-pub fn mend<A: Archive>(
+pub async fn mend<A: Archive>(
     header: RunHeader,
     salvaged: &SalvagedJournal,
     archive: &A,
@@ -74,7 +74,8 @@ pub fn mend<A: Archive>(
     let sent_back = match &header.purpose {
         RunPurpose::Apply => BTreeMap::new(),
         RunPurpose::Restore(of) => {
-            let needed = archive.journal(of).ok().and_then(|records| needed_backups(&records).ok());
+            let needed =
+                archive.journal(of).await.ok().and_then(|records| needed_backups(&records).ok());
             needed.unwrap_or_default().into_iter().collect()
         }
     };

@@ -2,6 +2,8 @@
 //!
 //! A [`RunLog`] exists only while the lock of its portal is held.
 
+use std::future::Future;
+
 use thiserror::Error;
 
 use crate::i18n::Text;
@@ -118,14 +120,20 @@ pub trait RunLog: Send {
     /// # Errors
     ///
     /// If they cannot be written.
-    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError>;
+    fn save_backups(
+        &mut self,
+        cards: &[(CardKey, &Layout)],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Appends records to the journal and syncs it. When it returns, they survive a crash.
     ///
     /// # Errors
     ///
     /// If they cannot be written.
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError>;
+    fn append(
+        &mut self,
+        records: &[JournalRecord],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Appends records to the journal without a sync, for facts that can be read again. They
     /// survive the end of the process; they survive a crash of the system only after the next
@@ -134,7 +142,10 @@ pub trait RunLog: Send {
     /// # Errors
     ///
     /// If they cannot be written.
-    fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    fn append_unsynced(
+        &mut self,
+        records: &[JournalRecord],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
         self.append(records)
     }
 
@@ -143,8 +154,8 @@ pub trait RunLog: Send {
     /// # Errors
     ///
     /// If they cannot be written.
-    fn sync(&mut self) -> Result<(), StoreError> {
-        Ok(())
+    fn sync(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
     }
 
     /// Marks targets of `mode: once` as reset, and syncs.
@@ -155,24 +166,32 @@ pub trait RunLog: Send {
     fn record_reset(
         &mut self,
         entries: &[(Generation, CardKey, LedgerEntry)],
-    ) -> Result<(), StoreError>;
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Read access to the records of earlier runs.
-pub trait Archive {
+pub trait Archive: Sync {
     /// Returns the records of a run's journal, in order. A torn last line is left out.
     ///
     /// # Errors
     ///
     /// If it is missing or damaged.
-    fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError>;
+    fn journal(
+        &self,
+        run: &RunId,
+    ) -> impl Future<Output = Result<Vec<JournalRecord>, StoreError>> + Send;
 
     /// Returns the backup of a target in a run, by the digest in the journal.
     ///
     /// # Errors
     ///
     /// If it is missing or damaged.
-    fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError>;
+    fn backup(
+        &self,
+        run: &RunId,
+        target: CardKey,
+        digest: Digest,
+    ) -> impl Future<Output = Result<Layout, StoreError>> + Send;
 }
 
 /// Undamaged lines of a journal, for a restore that damage must not block.

@@ -1,9 +1,7 @@
 //! Audit log of a portal: reading, checking, appending.
 
-use std::path::Path;
-
-use super::file::{MAX_LOG_BYTES, damaged, read_optional};
-use super::{AppendLog, misread};
+use super::medium::{Log, Medium, MediumLock};
+use super::place::{Place, damaged, misread};
 use crate::model::{Digest, PortalId};
 use crate::ports::StoreError;
 use crate::records::{
@@ -13,7 +11,8 @@ use crate::records::{
 /// The right to append to an audit log.
 #[derive(Debug)]
 pub(super) struct AuditLog {
-    file: AppendLog,
+    log: Log,
+    name: String,
     last: Digest,
 }
 
@@ -21,32 +20,17 @@ pub(super) struct AuditLog {
 #[derive(Debug)]
 pub(super) struct ReadAuditLog {
     pub(super) lines: Vec<AuditLine>,
-    whole: usize,
+    /// The bytes of the complete lines.
+    whole: Vec<u8>,
 }
 
 impl ReadAuditLog {
     /// Reads an audit log and verifies its chain from the first line to the last.
-    pub(super) fn read(path: &Path, portal: &PortalId) -> Result<Self, StoreError> {
-        let bytes = read_optional(path, MAX_LOG_BYTES)?.unwrap_or_default();
-        let found = audit_lines(&bytes).map_err(|line| {
-            damaged(path, format!("line {} was altered after it was written", line.number))
-        })?;
-        let mut previous = audit_anchor(portal);
-        let mut lines = Vec::with_capacity(found.lines.len());
-        for line in &found.lines {
-            let read = decode_audit(line.json)
-                .map_err(|problem| misread(path, problem, Some(line.number)))?;
-            if read.previous != previous {
-                let problem = format!(
-                    "line {} does not follow the line before: one was taken out or moved",
-                    line.number
-                );
-                return Err(damaged(path, problem));
-            }
-            previous = read.digest;
-            lines.push(read);
-        }
-        Ok(Self { lines, whole: found.whole })
+    pub(super) async fn read(medium: &Medium, portal: &PortalId) -> Result<Self, StoreError> {
+        let mut bytes = medium.read(&Place::Audit).await?.unwrap_or_default();
+        let (lines, whole) = checked(&medium.name(&Place::Audit), &bytes, portal)?;
+        bytes.truncate(whole);
+        Ok(Self { lines, whole: bytes })
     }
 
     /// Returns the digest that the next line must name.
@@ -55,38 +39,80 @@ impl ReadAuditLog {
     }
 }
 
+/// Returns the lines of an audit log whose chain holds, and the number of their bytes.
+fn checked(
+    name: &str,
+    bytes: &[u8],
+    portal: &PortalId,
+) -> Result<(Vec<AuditLine>, usize), StoreError> {
+    let found = audit_lines(bytes).map_err(|line| {
+        damaged(name, format!("line {} was altered after it was written", line.number))
+    })?;
+    let mut previous = audit_anchor(portal);
+    let mut lines = Vec::with_capacity(found.lines.len());
+    for line in &found.lines {
+        let read =
+            decode_audit(line.json).map_err(|problem| misread(name, problem, Some(line.number)))?;
+        if read.previous != previous {
+            let problem = format!(
+                "line {} does not follow the line before: one was taken out or moved",
+                line.number
+            );
+            return Err(damaged(name, problem));
+        }
+        previous = read.digest;
+        lines.push(read);
+    }
+    Ok((lines, found.whole))
+}
+
 impl AuditLog {
     /// Opens an audit log whose chain holds; a torn last line is cut off.
-    pub(super) fn open(path: &Path, portal: &PortalId) -> Result<Self, StoreError> {
-        let read = ReadAuditLog::read(path, portal)?;
-        Ok(Self { file: AppendLog::open(path, read.whole)?, last: read.last(portal) })
+    pub(super) async fn open(
+        medium: &Medium,
+        held: &MediumLock,
+        portal: &PortalId,
+    ) -> Result<Self, StoreError> {
+        let read = ReadAuditLog::read(medium, portal).await?;
+        Self::behind(medium, held, &read.whole, read.last(portal)).await
+    }
+
+    async fn behind(
+        medium: &Medium,
+        held: &MediumLock,
+        kept: &[u8],
+        last: Digest,
+    ) -> Result<Self, StoreError> {
+        let log = held.open_log(&Place::Audit, kept).await?;
+        Ok(Self { log, name: medium.name(&Place::Audit), last })
     }
 
     /// Opens an audit log behind its last undamaged line, and returns the damage, which stays as it
     /// is.
-    pub(super) fn open_damaged(
-        path: &Path,
+    pub(super) async fn open_damaged(
+        medium: &Medium,
+        held: &MediumLock,
         portal: &PortalId,
     ) -> Result<(Self, Option<StoreError>), StoreError> {
-        let problem = match Self::open(path, portal) {
+        let problem = match Self::open(medium, held, portal).await {
             Ok(audit_log) => return Ok((audit_log, None)),
             Err(problem @ (StoreError::Damaged { .. } | StoreError::TooNew { .. })) => problem,
             Err(problem) => return Err(problem),
         };
-        let bytes = read_optional(path, MAX_LOG_BYTES)?.unwrap_or_default();
-        let found = find_audit(&bytes).map_err(|problem| misread(path, problem, None))?;
+        let bytes = medium.read(&Place::Audit).await?.unwrap_or_default();
+        let found = find_audit(&bytes)
+            .map_err(|problem| misread(&medium.name(&Place::Audit), problem, None))?;
         let last = found.lines.last().map_or_else(|| audit_anchor(portal), |line| line.digest);
-        let mut file = AppendLog::open(path, found.kept)?;
-        file.end_line(bytes.get(..found.kept).unwrap_or_default())?;
-        Ok((Self { file, last }, Some(problem)))
+        let kept = bytes.get(..found.kept).unwrap_or_default();
+        Ok((Self::behind(medium, held, kept, last).await?, Some(problem)))
     }
 
     /// Appends a line and syncs it.
-    pub(super) fn add(&mut self, path: &Path, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(super) async fn add(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         let (mut line, digest) =
-            encode_audit(entry, self.last).map_err(|problem| misread(path, problem, None))?;
+            encode_audit(entry, self.last).map_err(|problem| misread(&self.name, problem, None))?;
         line.push('\n');
-        self.file.append(&line)?;
+        self.log.append(line).await?;
         self.last = digest;
         Ok(())
     }

@@ -9,14 +9,10 @@
 //! is reported as damaged if a damaged line could have held it.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::append_log::AppendLog;
-use super::file::{MAX_LOG_BYTES, damaged, folder_of, read_optional, read_part, sync_folder};
-use super::misread;
-use super::paths::StorePaths;
+use super::medium::{Log, Medium, MediumLock};
+use super::place::{LinePart, Place, damaged, misread};
 use crate::model::{CardKey, Digest, Layout, RunId};
 use crate::ports::StoreError;
 use crate::records::{
@@ -30,17 +26,22 @@ type Name = (Option<CardKey>, Digest);
 /// The right to add backups to a run.
 #[derive(Debug)]
 pub(super) struct Backups {
-    path: PathBuf,
-    file: AppendLog,
+    name: String,
+    log: Log,
     /// The digests of the stored bytes, by name.
     there: BTreeMap<Name, Digest>,
 }
 
 impl Backups {
     /// Opens the backups of a run, or creates the file. A torn last line is cut off.
-    pub(super) fn open(paths: &StorePaths, run: &RunId) -> Result<Self, StoreError> {
-        let path = paths.backups(run);
-        let bytes = read_optional(&path, MAX_LOG_BYTES)?.unwrap_or_default();
+    pub(super) async fn open(
+        medium: &Medium,
+        held: &MediumLock,
+        run: &RunId,
+    ) -> Result<Self, StoreError> {
+        let place = Place::Backups(run.clone());
+        let name = medium.name(&place);
+        let bytes = medium.read(&place).await?.unwrap_or_default();
         let (lines, kept) = find_lines(&bytes);
         let mut there = BTreeMap::new();
         for line in lines {
@@ -53,21 +54,18 @@ impl Backups {
                     );
                 }
                 Err(problem @ FormatError::TooNew { .. }) => {
-                    return Err(misread(&path, problem, Some(line.number)));
+                    return Err(misread(&name, problem, Some(line.number)));
                 }
                 // Treated like a line with a wrong checksum: its layout is stored again on demand.
                 Err(_) => {}
             }
         }
-        let mut file = AppendLog::open(&path, kept)?;
-        file.end_line(bytes.get(..kept).unwrap_or_default())?;
-        // The file may be new.
-        sync_folder(folder_of(&path))?;
-        Ok(Self { path, file, there })
+        let log = held.open_log(&place, bytes.get(..kept).unwrap_or_default()).await?;
+        Ok(Self { name, log, there })
     }
 
     /// Adds the missing layouts and syncs them. When this returns, all of them survive a crash.
-    pub(super) fn add(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    pub(super) async fn add(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         let mut lines = String::new();
         let mut added: BTreeMap<Name, Digest> = BTreeMap::new();
         for (target, layout) in cards {
@@ -84,12 +82,12 @@ impl Backups {
             }
             let backup = Backup { target: name.0, layout: (*layout).clone() };
             let json =
-                encode_backup(&backup).map_err(|problem| misread(&self.path, problem, None))?;
+                encode_backup(&backup).map_err(|problem| misread(&self.name, problem, None))?;
             lines.push_str(&checked_line(&json));
             added.insert(name, bytes);
         }
         if !lines.is_empty() {
-            self.file.append(&lines)?;
+            self.log.append(lines).await?;
             self.there.extend(added);
         }
         Ok(())
@@ -97,31 +95,34 @@ impl Backups {
 }
 
 /// Returns the names of a run's backups in its undamaged lines.
-pub(super) fn names(paths: &StorePaths, run: &RunId) -> Result<Vec<Name>, StoreError> {
-    Ok(Index::read(&paths.backups(run), run)?.places.into_keys().collect())
+pub(super) async fn names(medium: &Medium, run: &RunId) -> Result<Vec<Name>, StoreError> {
+    Ok(Index::read(medium, run).await?.parts.into_keys().collect())
 }
 
-/// Index of a run's backups in their file.
+/// Index of a run's backups in their log.
 #[derive(Debug)]
 pub(super) struct Index {
     run: RunId,
-    path: PathBuf,
-    /// The length of the file when it was read.
+    name: String,
+    /// The length of the log when it was read.
     length: u64,
-    /// The range of the JSON object of each backup, and its line. The last one with a name counts.
-    places: BTreeMap<Name, (Range<u64>, usize)>,
+    /// The JSON object of each backup. The last one with a name counts.
+    parts: BTreeMap<Name, LinePart>,
     /// The damage of the first line that cannot be read.
     damaged: Option<String>,
 }
 
 impl Index {
-    fn read(path: &Path, run: &RunId) -> Result<Self, StoreError> {
-        let bytes = read_optional(path, MAX_LOG_BYTES)?.unwrap_or_default();
+    async fn read(medium: &Medium, run: &RunId) -> Result<Self, StoreError> {
+        let place = Place::Backups(run.clone());
+        let length = medium.length(&place).await;
+        let bytes = medium.read(&place).await?.unwrap_or_default();
+        let name = medium.name(&place);
         let mut index = Self {
             run: run.clone(),
-            path: path.to_owned(),
-            length: bytes.len() as u64,
-            places: BTreeMap::new(),
+            name: name.clone(),
+            length,
+            parts: BTreeMap::new(),
             damaged: None,
         };
         for line in find_lines(&bytes).0 {
@@ -129,10 +130,11 @@ impl Index {
                 FoundLine::Whole { at, line } => match backup_name(line.json.as_bytes()) {
                     Ok(name) => {
                         let (begin, end) = (at as u64, (at + line.json.len()) as u64);
-                        index.places.insert(name, (begin..end, line.number));
+                        let part = LinePart { bytes: begin..end, number: line.number };
+                        index.parts.insert(name, part);
                     }
                     Err(problem @ FormatError::TooNew { .. }) => {
-                        return Err(misread(path, problem, Some(line.number)));
+                        return Err(misread(&name, problem, Some(line.number)));
                     }
                     Err(problem) => {
                         index
@@ -149,38 +151,43 @@ impl Index {
     }
 
     /// Returns the index of a run's backups: the present one, if the file has not changed.
-    pub(super) fn load(
-        paths: &StorePaths,
+    pub(super) async fn load(
+        medium: &Medium,
         run: &RunId,
-        there: Option<&Arc<Self>>,
+        there: Option<Arc<Self>>,
     ) -> Result<Arc<Self>, StoreError> {
-        let path = paths.backups(run);
-        let length = std::fs::metadata(&path).map_or(0, |there| there.len());
+        let length = medium.length(&Place::Backups(run.clone())).await;
         match there {
-            Some(there) if there.run == *run && there.length == length => Ok(Arc::clone(there)),
-            _ => Self::read(&path, run).map(Arc::new),
+            Some(there) if there.run == *run && there.length == length => Ok(there),
+            _ => Self::read(medium, run).await.map(Arc::new),
         }
     }
 
     /// Reads the backup of a target.
-    pub(super) fn backup(&self, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
+    pub(super) async fn backup(
+        &self,
+        medium: &Medium,
+        target: CardKey,
+        digest: Digest,
+    ) -> Result<Layout, StoreError> {
         let names = [(Some(target), digest), (None, digest)];
-        let Some((place, number)) = names.iter().find_map(|name| self.places.get(name)) else {
+        let Some(part) = names.iter().find_map(|name| self.parts.get(name)) else {
             return Err(match &self.damaged {
                 Some(problem) => damaged(
-                    &self.path,
+                    &self.name,
                     format!("{problem}, and the backup {} is in no other", digest.short()),
                 ),
                 None => StoreError::Missing(format!("backup {} of {target}", digest.short())),
             });
         };
-        let json = read_part(&self.path, place.clone())?;
+        let json = medium.read_part(&Place::Backups(self.run.clone()), part).await?;
+        let number = part.number;
         let backup =
-            decode_backup(&json).map_err(|problem| misread(&self.path, problem, Some(*number)))?;
+            decode_backup(&json).map_err(|problem| misread(&self.name, problem, Some(number)))?;
         if backup.layout.digest() != digest {
             let found = backup.layout.digest().short();
             return Err(damaged(
-                &self.path,
+                &self.name,
                 format!("line {number}: it holds another layout: {found}"),
             ));
         }

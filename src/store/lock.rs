@@ -1,25 +1,16 @@
 //! Lock of a portal: the right to write.
 //!
-//! The lock is one of the operating system, so it ends with its process in every case. It is held
-//! on an open file, and on the portal's folder where the system can lock folders: a file that was
-//! removed or replaced is still locked there.
-//!
-//! The file names its owner. A name in an unlocked file was left behind. The next process takes the
-//! lock over only if the owner is proved dead: its process no longer exists, or the same kernel
-//! says that the very file that the owner had locked is free. An owner on another machine, before a
-//! restart, or in another namespace of process ids may be alive although neither its lock nor its
-//! process is visible here. Then a person has to check ([`Store::unlock`]).
+//! The owner of a lock that another process left behind is taken for dead only if the medium proves
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::read_optional;
-use super::held_file::{HeldFile, MAX_LOCK_BYTES, StaleOwner, stale_owner, unknown_owner};
-use super::process::{self, Liveness};
-use super::{Store, WriteGuard, misread};
+use super::place::LockState;
+use super::{Store, WriteGuard};
 use crate::i18n::Text;
 use crate::ports::{Clock, LockOwner, StoreError};
-use crate::records::{AuditEvent, LockRecord, encode_lock};
+use crate::records::AuditEvent;
 
 /// Interval at which a waiting process checks the lock. A quarter of a second is not noticeable,
 /// and four checks a second are cheap.
@@ -32,41 +23,15 @@ impl Store {
     ///
     /// [`StoreError::Locked`] if another process holds it, or may hold it without being visible
     /// here.
-    pub fn lock(
+    pub async fn lock(
         &self,
         owner: LockOwner,
         clock: Arc<dyn Clock>,
     ) -> Result<(WriteGuard, Option<Text>), StoreError> {
-        self.paths.make()?;
-        let path = self.paths.lock();
-        let held = HeldFile::take(&path)?;
-        let here = process::this_process();
-        let note = match held.inside(&path)? {
-            StaleOwner::Nobody => None,
-            StaleOwner::Owner(last) => match held.liveness(&last, &here, &owner.host) {
-                Liveness::Dead => Some(tr!(
-                    "unclean end of process {} on {}, which ran `recard {}` since {}; its lock was taken over",
-                    last.owner.process,
-                    last.owner.host,
-                    last.owner.command,
-                    last.owner.since
-                )),
-                Liveness::Alive | Liveness::Unknown => return Err(StoreError::Locked(last.owner)),
-            },
-            StaleOwner::Unreadable => Some(tr!(
-                "unclean end of a process that was cut while it took the lock; it was taken over"
-            )),
-        };
-        let record = LockRecord {
-            owner: owner.clone(),
-            process: Some(here),
-            file: process::file_id(&held.file),
-        };
-        let bytes = encode_lock(&record).map_err(|problem| misread(&path, problem, None))?;
-        held.write(&path, &bytes)?;
+        let (held, note) = self.medium.lock(owner.clone()).await?;
         let mut locked = WriteGuard::new(self.clone(), held, owner, clock);
         if let Some(note) = &note {
-            locked.audit_lock(AuditEvent::LockTakenOver(note.english().to_owned()))?;
+            locked.audit_lock(AuditEvent::LockTakenOver(note.english().to_owned())).await?;
         }
         Ok((locked, note))
     }
@@ -84,7 +49,7 @@ impl Store {
     ) -> Result<(WriteGuard, Option<Text>), StoreError> {
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
-            match self.lock(owner.clone(), Arc::clone(&clock)) {
+            match self.lock(owner.clone(), Arc::clone(&clock)).await {
                 Err(StoreError::Locked(_)) if tokio::time::Instant::now() < deadline => {
                     let next = tokio::time::Instant::now() + POLL_INTERVAL;
                     tokio::time::sleep_until(next.min(deadline)).await;
@@ -94,20 +59,14 @@ impl Store {
         }
     }
 
-    /// Returns the owner in the lock file, who holds the lock or left it behind. Only an attempt to
+    /// Returns the owner that the lock names, who holds it or left it behind. Only an attempt to
     /// take the lock tells which.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read.
-    pub fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
-        let path = self.paths.lock();
-        let bytes = read_optional(&path, MAX_LOCK_BYTES)?.unwrap_or_default();
-        match stale_owner(&path, &bytes)? {
-            StaleOwner::Nobody => Ok(None),
-            StaleOwner::Owner(last) => Ok(Some(last.owner)),
-            StaleOwner::Unreadable => Ok(Some(unknown_owner())),
-        }
+    /// If it cannot be read.
+    pub async fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
+        self.medium.lock_owner().await
     }
 
     /// Returns the owner of the lock and its liveness, as far as it is visible here. The caller
@@ -115,29 +74,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read.
-    pub fn lock_state(&self) -> Result<LockState, StoreError> {
-        let path = self.paths.lock();
-        // An empty lock file needs no attempt to lock it, which could disturb another process.
-        if read_optional(&path, MAX_LOCK_BYTES)?.is_none_or(|bytes| bytes.is_empty()) {
-            return Ok(LockState::Free);
-        }
-        let held = match HeldFile::take(&path) {
-            Ok(held) => held,
-            Err(StoreError::Locked(owner)) => return Ok(LockState::Held(owner)),
-            Err(problem) => return Err(problem),
-        };
-        Ok(match held.inside(&path)? {
-            StaleOwner::Nobody => LockState::Free,
-            StaleOwner::Owner(last) => {
-                match held.liveness(&last, &process::this_process(), &last.owner.host) {
-                    Liveness::Alive => LockState::Held(last.owner),
-                    Liveness::Dead => LockState::Left(last.owner),
-                    Liveness::Unknown => LockState::Unknown(last.owner),
-                }
-            }
-            StaleOwner::Unreadable => LockState::Left(unknown_owner()),
-        })
+    /// If it cannot be read.
+    pub async fn lock_state(&self) -> Result<LockState, StoreError> {
+        self.medium.lock_state().await
     }
 
     /// Removes a dead owner's name from the lock, for a person who has made sure that the owner is
@@ -147,37 +86,7 @@ impl Store {
     ///
     /// [`StoreError::Locked`] if the owner is alive on this host, or another process holds the lock
     /// now.
-    pub fn unlock(&self, shown: &LockOwner) -> Result<(), StoreError> {
-        let path = self.paths.lock();
-        if read_optional(&path, MAX_LOCK_BYTES)?.is_none() {
-            return Ok(());
-        }
-        let held = HeldFile::take(&path)?;
-        let here = process::this_process();
-        match held.inside(&path)? {
-            StaleOwner::Owner(last) if last.owner != *shown => Err(StoreError::Locked(last.owner)),
-            StaleOwner::Owner(last)
-                if held.liveness(&last, &here, &last.owner.host) == Liveness::Alive =>
-            {
-                Err(StoreError::Locked(last.owner))
-            }
-            StaleOwner::Nobody | StaleOwner::Owner(_) | StaleOwner::Unreadable => {
-                held.write(&path, b"")
-            }
-        }
+    pub async fn unlock(&self, shown: &LockOwner) -> Result<(), StoreError> {
+        self.medium.unlock(shown.clone()).await
     }
-}
-
-/// State of a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LockState {
-    /// The lock is free.
-    Free,
-    /// A live process holds it.
-    Held(LockOwner),
-    /// Its owner is dead and left it behind. The next process takes it over.
-    Left(LockOwner),
-    /// Its owner left it behind, and its liveness is not visible here: another machine, or this one
-    /// before a restart, or another namespace of process ids.
-    Unknown(LockOwner),
 }

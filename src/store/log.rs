@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::append_log::AppendLog;
+use super::WriteGuard;
 use super::backup::Backups;
-use super::file::{failed, make_folder, write_private};
+use super::medium::Log;
+use super::place::Place;
 use super::salvage::WholeLines;
-use super::{WriteGuard, misread};
 use crate::model::{CardKey, Generation, Layout, LedgerEntry, OutcomeClass, RunId, Totals};
 use crate::ports::{JournalRecord, RunHeader, RunLog, RunPurpose, StoreError};
 use crate::records::{self, AuditEvent};
 
 /// The right to write the records of one run. It borrows the lock, so a run cannot outlive it.
 #[derive(Debug)]
-pub struct FolderRunLog<'a> {
+pub struct StoreRunLog<'a> {
     locked: &'a mut WriteGuard,
     run: RunId,
-    journal: AppendLog,
+    journal: Log,
     /// Opened with the first backup.
     backups: Option<Backups>,
     /// The number of the journal's last record.
@@ -31,18 +31,18 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If it cannot be written, or the run has a journal already.
-    pub fn start_run(
+    pub async fn start_run(
         &mut self,
         run: RunId,
         header: RunHeader,
-    ) -> Result<FolderRunLog<'_>, StoreError> {
-        let path = self.store().paths.journal(&run);
-        if path.exists() {
-            return Err(failed(
-                "cannot begin a run anew",
-                &path,
-                std::io::ErrorKind::AlreadyExists.into(),
-            ));
+    ) -> Result<StoreRunLog<'_>, StoreError> {
+        let place = Place::Journal(run.clone());
+        if self.store().run_ids().await?.contains(&run) {
+            return Err(StoreError::Io {
+                doing: "cannot begin a run anew",
+                path: self.store().medium.name(&place),
+                source: std::io::ErrorKind::AlreadyExists.into(),
+            });
         }
         // The audit log comes first: an event without a run is harmless, a run without an event is
         // a gap.
@@ -53,15 +53,13 @@ impl WriteGuard {
                 RunPurpose::Restore(restored) => Some(restored.clone()),
             },
             targets: u32::try_from(header.targets.len()).unwrap_or(u32::MAX),
-        })?;
+        })
+        .await?;
         let record = JournalRecord::Opened(header);
-        let json =
-            records::encode_record(1, &record).map_err(|problem| misread(&path, problem, None))?;
-        let line = records::checked_line(&json);
-        make_folder(&self.store().paths.run(&run))?;
-        write_private(&path, line.as_bytes())?;
-        let journal = AppendLog::open(&path, line.len())?;
-        Ok(FolderRunLog::new(self, run, journal, 1, &[]))
+        let json = records::encode_record(1, &record)
+            .map_err(|problem| self.store().misread(&place, problem))?;
+        let journal = self.held.create_log(&place, records::checked_line(&json)).await?;
+        Ok(StoreRunLog::new(self, run, journal, 1, &[]))
     }
 
     /// Reopens an interrupted run. A torn last line is cut off its journal, and the audit log says
@@ -70,23 +68,22 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If there is no such run, or a newer recard wrote a line of its journal.
-    pub fn reopen_run(&mut self, run: &RunId) -> Result<FolderRunLog<'_>, StoreError> {
-        let whole = WholeLines::read(self.store(), run)?;
+    pub async fn reopen_run(&mut self, run: &RunId) -> Result<StoreRunLog<'_>, StoreError> {
+        let whole = WholeLines::read(self.store(), run).await?;
         let torn = u32::try_from(whole.torn).unwrap_or(u32::MAX);
-        self.audit(AuditEvent::RunReopened { run: run.clone(), torn })?;
-        let mut journal = AppendLog::open(&self.store().paths.journal(run), whole.kept.len())?;
-        journal.end_line(&whole.kept)?;
-        Ok(FolderRunLog::new(self, run.clone(), journal, whole.last_number, &whole.records))
+        self.audit(AuditEvent::RunReopened { run: run.clone(), torn }).await?;
+        let journal = self.held.open_log(&Place::Journal(run.clone()), &whole.kept).await?;
+        Ok(StoreRunLog::new(self, run.clone(), journal, whole.last_number, &whole.records))
     }
 }
 
-impl<'a> FolderRunLog<'a> {
+impl<'a> StoreRunLog<'a> {
     /// Creates a log behind the existing records of a journal; `last` is the number of the last
     /// one.
     pub(super) fn new(
         locked: &'a mut WriteGuard,
         run: RunId,
-        journal: AppendLog,
+        journal: Log,
         last: u32,
         records: &[JournalRecord],
     ) -> Self {
@@ -107,11 +104,19 @@ impl<'a> FolderRunLog<'a> {
         let mut lines = String::new();
         for (number, record) in (self.records.saturating_add(1)..).zip(records) {
             let json = records::encode_record(number, record).map_err(|problem| {
-                misread(&self.locked.store().paths.journal(&self.run), problem, None)
+                self.locked.store().misread(&Place::Journal(self.run.clone()), problem)
             })?;
             lines.push_str(&records::checked_line(&json));
         }
         Ok(lines)
+    }
+
+    async fn append_lines(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        if !records.is_empty() {
+            self.journal.append(self.lines(records)?).await?;
+            self.take(records);
+        }
+        Ok(())
     }
 
     /// Counts records that are in the journal.
@@ -125,71 +130,58 @@ impl<'a> FolderRunLog<'a> {
     }
 }
 
-impl RunLog for FolderRunLog<'_> {
+impl RunLog for StoreRunLog<'_> {
     fn run(&self) -> &RunId {
         &self.run
     }
 
-    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    async fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         if cards.is_empty() {
             return Ok(());
         }
         let mut backups = match self.backups.take() {
             Some(backups) => backups,
-            None => Backups::open(&self.locked.store().paths, &self.run)?,
+            None => {
+                Backups::open(&self.locked.store().medium, &self.locked.held, &self.run).await?
+            }
         };
-        let added = backups.add(cards);
+        let added = backups.add(cards).await;
         self.backups = Some(backups);
         added
     }
 
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    async fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
         let closes = |record: &JournalRecord| matches!(record, JournalRecord::Closed { .. });
-        match records.iter().position(closes) {
-            _ if records.is_empty() => return Ok(()),
-            None => {}
-            // The trail comes first, once everything else is in the journal: a journal that is
-            // closed while the trail has no word of it has then one explanation only, that somebody
-            // cut the trail. A crash in between leaves a journal with an outcome for every target,
-            // which `recover` closes.
-            Some(0) => {
-                if let Some(JournalRecord::Closed { interrupted }) = records.first() {
-                    self.sync()?;
-                    let (run, totals) = (self.run.clone(), self.totals());
-                    self.locked.audit(AuditEvent::RunClosed {
-                        run,
-                        totals,
-                        interrupted: *interrupted,
-                    })?;
-                }
-            }
-            Some(index) => {
-                let (before, closing) = records.split_at(index);
-                self.append(before)?;
-                return self.append(closing);
-            }
+        let (before, closing) =
+            records.split_at(records.iter().position(closes).unwrap_or(records.len()));
+        self.append_lines(before).await?;
+        // The trail comes first, once everything else is in the journal: a journal that is closed
+        // while the trail has no word of it has then one explanation only, that somebody cut the
+        // trail. A crash in between leaves a journal with an outcome for every target, which
+        // `recover` closes.
+        if let Some(JournalRecord::Closed { interrupted }) = closing.first() {
+            self.sync().await?;
+            let (run, totals) = (self.run.clone(), self.totals());
+            let closed = AuditEvent::RunClosed { run, totals, interrupted: *interrupted };
+            self.locked.audit(closed).await?;
         }
-        let lines = self.lines(records)?;
-        self.journal.append(&lines)?;
+        self.append_lines(closing).await
+    }
+
+    async fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        self.journal.append_unsynced(self.lines(records)?).await?;
         self.take(records);
         Ok(())
     }
 
-    fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        let lines = self.lines(records)?;
-        self.journal.append_unsynced(&lines)?;
-        self.take(records);
-        Ok(())
+    async fn sync(&mut self) -> Result<(), StoreError> {
+        self.journal.sync().await
     }
 
-    fn sync(&mut self) -> Result<(), StoreError> {
-        self.journal.sync()
-    }
-
-    fn record_reset(
+    async fn record_reset(
         &mut self,
         entries: &[(Generation, CardKey, LedgerEntry)],
     ) -> Result<(), StoreError> {
-        self.locked.record_reset(entries)
+        self.locked.record_reset(entries).await
     }
 }

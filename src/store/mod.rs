@@ -26,37 +26,33 @@
 //! A folder and its files are readable by their owner alone. Several processes may read while one
 //! writes: they see complete files and lines.
 
-mod append_log;
 mod audit_log;
 mod backup;
-mod bounded_read;
 mod consumed_plans;
-mod file;
-mod held_file;
+mod folder;
 mod journal;
+mod location;
 mod lock;
 mod log;
-mod paths;
-mod process;
+mod medium;
+mod place;
 mod runs;
 mod salvage;
 mod write_guard;
 
-pub use bounded_read::{read_to_limit, read_whole};
-pub use file::{destination, write_whole};
-pub use lock::LockState;
-pub use log::FolderRunLog;
+pub use folder::{destination, read_to_limit, read_whole, write_whole};
+pub use location::StoreLocation;
+pub use log::StoreRunLog;
+pub use place::LockState;
 pub use runs::{RunEnd, RunSummary};
 pub use write_guard::{ConsumePlanError, WriteGuard};
 
-use std::fs;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::append_log::AppendLog;
-use self::file::{MAX_DOCUMENT_BYTES, damaged, failed, place_private, read_optional};
-use self::paths::StorePaths;
+use self::folder::{Folder, MAX_DOCUMENT_BYTES, blocking, failed, read_optional};
+use self::medium::Medium;
+use self::place::{Place, damaged, misread};
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId, Selections};
 use crate::ports::{Archive, JournalRecord, StoreError};
 use crate::records::{
@@ -65,13 +61,10 @@ use crate::records::{
     encode_field_labels, encode_ledger, encode_limiter_state, encode_read_proof,
 };
 
-/// Number of bytes that a probe writes: the backups and the journal of a few hundred targets.
-const PROBE_BYTES: usize = 1024 * 1024;
-
 /// Records of one portal. Reading needs no lock: files and lines are complete.
 #[derive(Clone, Debug)]
 pub struct Store {
-    paths: StorePaths,
+    medium: Medium,
     portal: PortalId,
     /// The index of the backups that were read last.
     backups: Arc<Mutex<Option<Arc<backup::Index>>>>,
@@ -84,21 +77,11 @@ impl Store {
     /// # Errors
     ///
     /// If the path leads to something that is not a folder.
-    pub fn open(root: &Path, portal: &PortalId) -> Result<Self, StoreError> {
-        let problem = match fs::metadata(root) {
-            Ok(there) if there.is_dir() => None,
-            Ok(_) => Some(io::ErrorKind::NotADirectory.into()),
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => None,
-            Err(problem) => Some(problem),
+    pub fn open(location: &StoreLocation, portal: &PortalId) -> Result<Self, StoreError> {
+        let medium = match location {
+            StoreLocation::Folder(root) => Medium::Folder(Folder::open(root, portal)?),
         };
-        match problem {
-            Some(problem) => Err(failed(tr_later!("cannot use as a store:"), root, problem)),
-            None => Ok(Self {
-                paths: StorePaths::new(root, portal),
-                portal: portal.clone(),
-                backups: Arc::default(),
-            }),
-        }
+        Ok(Self { medium, portal: portal.clone(), backups: Arc::default() })
     }
 
     /// Returns the portal.
@@ -106,9 +89,9 @@ impl Store {
         &self.portal
     }
 
-    /// Returns `true` if the store has a folder for the portal.
-    pub fn is_there(&self) -> bool {
-        self.paths.portal().is_dir()
+    /// Returns `true` if the store holds anything of the portal.
+    pub async fn is_there(&self) -> bool {
+        self.medium.is_there().await
     }
 
     /// Checks before the first reset that the store is writable and has room: writes a file of some
@@ -117,16 +100,8 @@ impl Store {
     /// # Errors
     ///
     /// If any of this fails.
-    pub fn probe(&self) -> Result<(), StoreError> {
-        self.paths.make()?;
-        let folder = self.paths.portal();
-        let probe = || {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&vec![b'.'; PROBE_BYTES])?;
-            file.as_file().sync_all()?;
-            file.close()
-        };
-        probe().map_err(|source| failed(tr_later!("cannot write to the store"), folder, source))
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.medium.probe().await
     }
 
     /// Returns the memory of mode `once`.
@@ -134,8 +109,9 @@ impl Store {
     /// # Errors
     ///
     /// If the file cannot be read or is damaged.
-    pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.read_ledger(&self.paths.ledger()).map(Option::unwrap_or_default)
+    pub async fn ledger(&self) -> Result<Ledger, StoreError> {
+        let ledger = self.document(&Place::Ledger, |bytes| decode_ledger(&self.portal, bytes));
+        ledger.await.map(Option::unwrap_or_default)
     }
 
     /// Returns a ledger that is kept in a file elsewhere, for example beside the manifests.
@@ -144,9 +120,11 @@ impl Store {
     ///
     /// If it is missing, cannot be read, is damaged or belongs to another portal. A missing ledger
     /// is not an empty one: a mistyped name would reset all cards again.
-    pub fn ledger_file(&self, path: &Path) -> Result<Ledger, StoreError> {
-        self.read_ledger(path)?
-            .ok_or_else(|| StoreError::Missing(format!("ledger {}", path.display())))
+    pub async fn ledger_file(&self, path: &Path) -> Result<Ledger, StoreError> {
+        let name = path.display().to_string();
+        let bytes = blocking(path, |path| read_optional(path, MAX_DOCUMENT_BYTES)).await?;
+        let Some(bytes) = bytes else { return Err(StoreError::Missing(format!("ledger {name}"))) };
+        decode_ledger(&self.portal, &bytes).map_err(|problem| misread(&name, problem, None))
     }
 
     /// Creates a ledger in a file elsewhere.
@@ -154,23 +132,20 @@ impl Store {
     /// # Errors
     ///
     /// If the file exists already, or it cannot be written.
-    pub fn create_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
-        if path.exists() {
-            return Err(failed(
-                tr_later!("cannot begin a ledger in"),
-                path,
-                io::ErrorKind::AlreadyExists.into(),
-            ));
-        }
-        write_whole(path, &self.ledger_bytes(path, ledger)?)
+    pub async fn create_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
+        let bytes = self.ledger_bytes(&path.display().to_string(), ledger)?;
+        let create = move |path: &Path| {
+            if path.exists() {
+                let source = std::io::ErrorKind::AlreadyExists.into();
+                return Err(failed(tr_later!("cannot begin a ledger in"), path, source));
+            }
+            write_whole(path, &bytes)
+        };
+        blocking(path, create).await
     }
 
-    fn read_ledger(&self, path: &Path) -> Result<Option<Ledger>, StoreError> {
-        read_document(path, |bytes| decode_ledger(&self.portal, bytes))
-    }
-
-    fn ledger_bytes(&self, path: &Path, ledger: &Ledger) -> Result<Vec<u8>, StoreError> {
-        encode_ledger(&self.portal, ledger).map_err(|problem| misread(path, problem, None))
+    fn ledger_bytes(&self, name: &str, ledger: &Ledger) -> Result<Vec<u8>, StoreError> {
+        encode_ledger(&self.portal, ledger).map_err(|problem| misread(name, problem, None))
     }
 
     /// Returns the selections of the portal's manifests in their last runs.
@@ -178,8 +153,9 @@ impl Store {
     /// # Errors
     ///
     /// If the file cannot be read or is damaged.
-    pub fn selections(&self) -> Result<Selections, StoreError> {
-        read_document(&self.paths.selection(), decode_selections).map(Option::unwrap_or_default)
+    pub async fn selections(&self) -> Result<Selections, StoreError> {
+        let selections = self.document(&Place::Selection, decode_selections).await?;
+        Ok(selections.unwrap_or_default())
     }
 
     /// Returns the last saved state of the rate limiter.
@@ -187,8 +163,8 @@ impl Store {
     /// # Errors
     ///
     /// If the file cannot be read or is damaged.
-    pub fn limiter_state(&self) -> Result<Option<LimiterState>, StoreError> {
-        read_document(&self.paths.limiter_state(), decode_limiter_state)
+    pub async fn limiter_state(&self) -> Result<Option<LimiterState>, StoreError> {
+        self.document(&Place::LimiterState, decode_limiter_state).await
     }
 
     /// Saves the state of the rate limiter. Like the read proof, it is written without the lock: a
@@ -198,9 +174,9 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn save_limiter_state(&self, level: &LimiterState) -> Result<(), StoreError> {
+    pub async fn save_limiter_state(&self, level: &LimiterState) -> Result<(), StoreError> {
         // A crash loses only pacing, which does not justify another sync.
-        self.place(&self.paths.limiter_state(), encode_limiter_state(level))
+        self.place(&Place::LimiterState, encode_limiter_state(level)).await
     }
 
     /// Reads the proof that reads of other people's cards can be trusted, if there is one.
@@ -209,11 +185,11 @@ impl Store {
     ///
     /// If the file cannot be read, is damaged, or is the proof of another portal. None of these is
     /// a reason to trust.
-    pub fn read_proof(&self) -> Result<Option<ReadProof>, StoreError> {
-        let path = self.paths.read_proof();
-        match read_document(&path, decode_read_proof)? {
+    pub async fn read_proof(&self) -> Result<Option<ReadProof>, StoreError> {
+        let place = Place::ReadProof;
+        match self.document(&place, decode_read_proof).await? {
             Some(proof) if proof.portal != self.portal => {
-                Err(damaged(&path, format!("it is the proof of the portal {}", proof.portal)))
+                Err(self.damaged(&place, format!("it is the proof of the portal {}", proof.portal)))
             }
             proof => Ok(proof),
         }
@@ -225,8 +201,8 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn save_read_proof(&self, proof: &ReadProof) -> Result<(), StoreError> {
-        self.place(&self.paths.read_proof(), encode_read_proof(proof))
+    pub async fn save_read_proof(&self, proof: &ReadProof) -> Result<(), StoreError> {
+        self.place(&Place::ReadProof, encode_read_proof(proof)).await
     }
 
     /// Removes the proof, because the portal contradicts it.
@@ -234,14 +210,8 @@ impl Store {
     /// # Errors
     ///
     /// If it is there and cannot be removed.
-    pub fn delete_read_proof(&self) -> Result<(), StoreError> {
-        let path = self.paths.read_proof();
-        match fs::remove_file(&path) {
-            Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
-                Err(failed(tr_later!("cannot remove"), &path, problem))
-            }
-            _ => Ok(()),
-        }
+    pub async fn delete_read_proof(&self) -> Result<(), StoreError> {
+        self.medium.remove(&Place::ReadProof).await
     }
 
     /// Returns the labels that the portal told last, if it ever did.
@@ -249,11 +219,12 @@ impl Store {
     /// # Errors
     ///
     /// If the file cannot be read, is damaged, or holds the labels of another portal.
-    pub fn field_labels(&self) -> Result<Option<PortalLabels>, StoreError> {
-        let path = self.paths.field_labels();
-        match read_document(&path, decode_field_labels)? {
+    pub async fn field_labels(&self) -> Result<Option<PortalLabels>, StoreError> {
+        let place = Place::FieldLabels;
+        match self.document(&place, decode_field_labels).await? {
             Some(labels) if labels.portal != self.portal => {
-                Err(damaged(&path, format!("it has the labels of the portal {}", labels.portal)))
+                Err(self
+                    .damaged(&place, format!("it has the labels of the portal {}", labels.portal)))
             }
             labels => Ok(labels),
         }
@@ -265,15 +236,36 @@ impl Store {
     /// # Errors
     ///
     /// If they cannot be written.
-    pub fn save_field_labels(&self, labels: &PortalLabels) -> Result<(), StoreError> {
-        self.place(&self.paths.field_labels(), encode_field_labels(labels))
+    pub async fn save_field_labels(&self, labels: &PortalLabels) -> Result<(), StoreError> {
+        self.place(&Place::FieldLabels, encode_field_labels(labels)).await
+    }
+
+    /// Returns the decoded content of a document, if there is one.
+    async fn document<T>(
+        &self,
+        place: &Place,
+        decode: impl Fn(&[u8]) -> Result<T, FormatError>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(bytes) = self.medium.read(place).await? else { return Ok(None) };
+        decode(&bytes).map(Some).map_err(|problem| self.misread(place, problem))
     }
 
     /// Writes a document of the portal without the lock, and without a sync.
-    fn place(&self, path: &Path, encoded: Result<Vec<u8>, FormatError>) -> Result<(), StoreError> {
-        let bytes = encoded.map_err(|problem| misread(path, problem, None))?;
-        self.paths.make()?;
-        place_private(path, &bytes)
+    async fn place(
+        &self,
+        place: &Place,
+        encoded: Result<Vec<u8>, FormatError>,
+    ) -> Result<(), StoreError> {
+        let bytes = encoded.map_err(|problem| self.misread(place, problem))?;
+        self.medium.place(place, bytes).await
+    }
+
+    fn misread(&self, place: &Place, problem: FormatError) -> StoreError {
+        misread(&self.medium.name(place), problem, None)
+    }
+
+    fn damaged(&self, place: &Place, problem: impl Into<String>) -> StoreError {
+        damaged(&self.medium.name(place), problem)
     }
 
     /// Returns the time at which a plan file was used, if it was.
@@ -281,13 +273,13 @@ impl Store {
     /// # Errors
     ///
     /// If the list or the audit log cannot be read or is damaged.
-    pub fn consumed_at(&self, plan: Digest) -> Result<Option<jiff::Timestamp>, StoreError> {
-        let read = consumed_plans::read(&self.paths.used_plans())?;
+    pub async fn consumed_at(&self, plan: Digest) -> Result<Option<jiff::Timestamp>, StoreError> {
+        let read = consumed_plans::read(&self.medium).await?;
         if let Some(used) = read.plans.iter().find(|used| used.plan == plan) {
             return Ok(Some(used.at));
         }
         // The audit log has each of them too: a lost list must not make old plans usable again.
-        let mut entries = self.audit_entries()?.into_iter();
+        let mut entries = self.audit_entries().await?.into_iter();
         Ok(entries.find(|entry| entry.event == AuditEvent::PlanUsed(plan)).map(|entry| entry.at))
     }
 
@@ -296,22 +288,8 @@ impl Store {
     /// # Errors
     ///
     /// If the folder cannot be read.
-    pub fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
-        let folder = self.paths.runs();
-        let unread = |source| failed(tr_later!("cannot read"), &folder, source);
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(unread(source)),
-        };
-        let mut runs = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(unread)?.file_name();
-            // A folder without a run id as its name is foreign, and a run without a journal sent
-            // nothing.
-            let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
-            runs.extend(run.filter(|run| self.paths.journal(run).exists()));
-        }
+    pub async fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
+        let mut runs = self.medium.run_ids().await?;
         runs.sort();
         Ok(runs)
     }
@@ -321,8 +299,8 @@ impl Store {
     /// # Errors
     ///
     /// If there is none, or more than one.
-    pub fn find_run(&self, text: &str) -> Result<RunId, StoreError> {
-        let runs = self.run_ids()?;
+    pub async fn find_run(&self, text: &str) -> Result<RunId, StoreError> {
+        let runs = self.run_ids().await?;
         if text == "last" {
             return runs
                 .into_iter()
@@ -345,9 +323,10 @@ impl Store {
     /// # Errors
     ///
     /// If the journal is missing or damaged.
-    pub fn summary(&self, run: &RunId) -> Result<RunSummary, StoreError> {
-        RunSummary::from_records(run.clone(), journal::Records::open(&self.paths, run)?)?
-            .ok_or_else(|| damaged(&self.paths.journal(run), "it has no head of a run"))
+    pub async fn summary(&self, run: &RunId) -> Result<RunSummary, StoreError> {
+        let journal = journal::Journal::read(&self.medium, run).await?;
+        RunSummary::from_records(run.clone(), journal.records())?
+            .ok_or_else(|| self.damaged(&Place::Journal(run.clone()), "it has no head of a run"))
     }
 
     /// Returns all runs, the oldest first. A caller that wants the undamaged ones beside a damaged
@@ -356,8 +335,12 @@ impl Store {
     /// # Errors
     ///
     /// If a journal is damaged.
-    pub fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
-        self.run_ids()?.iter().map(|run| self.summary(run)).collect()
+    pub async fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+        let mut summaries = Vec::new();
+        for run in self.run_ids().await? {
+            summaries.push(self.summary(&run).await?);
+        }
+        Ok(summaries)
     }
 
     /// Returns the oldest interrupted run, if there is one.
@@ -365,14 +348,14 @@ impl Store {
     /// # Errors
     ///
     /// If a journal cannot be read, or a newer recard wrote it.
-    pub fn unfinished(&self) -> Result<Option<RunId>, StoreError> {
-        for run in self.run_ids()? {
-            if journal::surely_closed(&self.paths.journal(&run))? {
+    pub async fn unfinished(&self) -> Result<Option<RunId>, StoreError> {
+        for run in self.run_ids().await? {
+            if journal::surely_closed(&self.medium, &run).await? {
                 continue;
             }
-            let is_closed = match self.summary(&run) {
+            let is_closed = match self.summary(&run).await {
                 Ok(summary) => summary.end != RunEnd::Unfinished,
-                Err(StoreError::Damaged { .. }) => self.was_closed(&run)?,
+                Err(StoreError::Damaged { .. }) => self.was_closed(&run).await?,
                 Err(problem) => return Err(problem),
             };
             if !is_closed {
@@ -387,8 +370,8 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn plan(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
-        read_optional(&self.paths.plan(run), MAX_DOCUMENT_BYTES)
+    pub async fn plan(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.medium.read(&Place::Plan(run.clone())).await
     }
 
     /// Returns the stored report of a run, if there is one. [`RunSummary::into_report`] derives one
@@ -397,8 +380,8 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn report(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
-        read_optional(&self.paths.report(run), MAX_DOCUMENT_BYTES)
+    pub async fn report(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.medium.read(&Place::Report(run.clone())).await
     }
 
     /// Returns the events of the audit log, the oldest first.
@@ -406,44 +389,28 @@ impl Store {
     /// # Errors
     ///
     /// If its chain does not hold.
-    pub fn audit_entries(&self) -> Result<Vec<AuditEntry>, StoreError> {
-        let read = audit_log::ReadAuditLog::read(&self.paths.audit(), &self.portal)?;
+    pub async fn audit_entries(&self) -> Result<Vec<AuditEntry>, StoreError> {
+        let read = audit_log::ReadAuditLog::read(&self.medium, &self.portal).await?;
         Ok(read.lines.into_iter().map(|line| line.entry).collect())
     }
 }
 
 impl Archive for Store {
-    fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
-        journal::read(&self.paths, run)
+    async fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
+        journal::Journal::read(&self.medium, run).await?.records().collect()
     }
 
-    fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
-        let mut there = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = backup::Index::load(&self.paths, run, there.as_ref())?;
-        let index = there.insert(index);
-        index.backup(target, digest)
+    async fn backup(
+        &self,
+        run: &RunId,
+        target: CardKey,
+        digest: Digest,
+    ) -> Result<Layout, StoreError> {
+        let known = self.backups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let index = backup::Index::load(&self.medium, run, known).await?;
+        *self.backups.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&index));
+        index.backup(&self.medium, target, digest).await
     }
-}
-
-fn read_document<T>(
-    path: &Path,
-    decode: impl Fn(&[u8]) -> Result<T, FormatError>,
-) -> Result<Option<T>, StoreError> {
-    let Some(bytes) = read_optional(path, MAX_DOCUMENT_BYTES)? else { return Ok(None) };
-    decode(&bytes).map(Some).map_err(|problem| misread(path, problem, None))
-}
-
-/// Converts an error of a format to the error of its file.
-fn misread(path: &Path, problem: FormatError, line: Option<usize>) -> StoreError {
-    if let FormatError::TooNew { found, known } = problem {
-        return StoreError::TooNew { path: path.display().to_string(), found, known };
-    }
-    let mut text = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-    text.push_str(&problem.to_string());
-    if let FormatError::NotJson(source) = problem {
-        text.push_str(&format!(" ({source})"));
-    }
-    damaged(path, text)
 }
 
 #[cfg(test)]

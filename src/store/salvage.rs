@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{MAX_LOG_BYTES, damaged, read_optional};
-use super::{Store, backup, misread};
+use super::place::{Place, misread};
+use super::{Store, backup};
 use crate::model::{CardKey, PortalId, RunId, UserId};
 use crate::ports::{
     JournalLoss, JournalRecord, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError,
@@ -41,10 +41,11 @@ impl WholeLines {
     /// # Errors
     ///
     /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
-    pub(super) fn read(store: &Store, run: &RunId) -> Result<Self, StoreError> {
-        let path = store.paths.journal(run);
+    pub(super) async fn read(store: &Store, run: &RunId) -> Result<Self, StoreError> {
+        let place = Place::Journal(run.clone());
+        let name = store.medium.name(&place);
         let missing = || StoreError::Missing(format!("journal of the run {run}"));
-        let mut bytes = read_optional(&path, MAX_LOG_BYTES)?.ok_or_else(missing)?;
+        let mut bytes = store.medium.read(&place).await?.ok_or_else(missing)?;
         let (lines, kept) = find_lines(&bytes);
         let torn = bytes.len() - kept;
         let (mut numbered, mut problem, mut tail) = (Vec::new(), None, None);
@@ -63,7 +64,7 @@ impl WholeLines {
                         Err("the head of the run does not stand in the first line alone".to_owned()),
                     ),
                     Err(newer @ FormatError::TooNew { .. }) => {
-                        return Err(misread(&path, newer, Some(line.number)));
+                        return Err(misread(&name, newer, Some(line.number)));
                     }
                     Err(other) => (line.number, Err(format!("line {}: {other}", line.number))),
                 },
@@ -124,21 +125,26 @@ impl Store {
     /// # Errors
     ///
     /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
-    pub fn salvage(&self, run: &RunId, caller: UserId) -> Result<SalvagedJournal, StoreError> {
-        let whole = WholeLines::read(self, run)?;
-        let audited = self.audited_run(run);
+    pub async fn salvage(
+        &self,
+        run: &RunId,
+        caller: UserId,
+    ) -> Result<SalvagedJournal, StoreError> {
+        let whole = WholeLines::read(self, run).await?;
+        let audited = self.audited_run(run).await;
         let is_closed =
             whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
         let header = match whole.header {
             Some(header) => Some(header),
-            None => self.header_elsewhere(run, &audited, caller, &whole.records),
+            None => self.header_elsewhere(run, &audited, caller, &whole.records).await,
         };
         let settled: BTreeSet<CardKey> = whole.records.iter().filter_map(settled_target).collect();
         let is_settled = |target: &PlannedCard| settled.contains(&target.key);
         // A run writes its end to the audit log when every target has its outcome in the journal,
         // and saves its report after that.
+        let has_report = matches!(self.report(run).await, Ok(Some(_)) | Err(_));
         let lost_its_end = !is_closed
-            && (audited.is_closed || self.paths.report(run).exists())
+            && (audited.is_closed || has_report)
             && header.as_ref().is_some_and(|header| !header.targets.iter().all(is_settled));
         let lost = match () {
             () if whole.is_lossy || lost_its_end => JournalLoss::Lines,
@@ -147,26 +153,26 @@ impl Store {
         };
         let backups = match (lost, is_closed) {
             (JournalLoss::Nothing, true) => Vec::new(),
-            _ => backup::names(&self.paths, run)?,
+            _ => backup::names(&self.medium, run).await?,
         };
-        let damage = whole.problem.map(|problem| damaged(&self.paths.journal(run), problem));
+        let journal = Place::Journal(run.clone());
+        let damage = whole.problem.map(|problem| self.damaged(&journal, problem));
         Ok(SalvagedJournal { header, records: whole.records, damage, lost, backups })
     }
 
     /// Returns `true` if a run with a damaged journal finished, according to its journal or the
     /// audit log.
-    pub(super) fn was_closed(&self, run: &RunId) -> Result<bool, StoreError> {
-        let whole = WholeLines::read(self, run)?;
+    pub(super) async fn was_closed(&self, run: &RunId) -> Result<bool, StoreError> {
+        let whole = WholeLines::read(self, run).await?;
         let closed =
             whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
-        Ok(closed || self.audited_run(run).is_closed)
+        Ok(closed || self.audited_run(run).await.is_closed)
     }
 
     /// Returns the events of a run in the undamaged lines of the audit log. An unreadable audit log
     /// has none.
-    fn audited_run(&self, run: &RunId) -> AuditedRun {
-        let bytes =
-            read_optional(&self.paths.audit(), MAX_LOG_BYTES).ok().flatten().unwrap_or_default();
+    async fn audited_run(&self, run: &RunId) -> AuditedRun {
+        let bytes = self.medium.read(&Place::Audit).await.ok().flatten().unwrap_or_default();
         let mut audited = AuditedRun::default();
         for line in find_audit(&bytes).map(|found| found.lines).unwrap_or_default() {
             match line.entry.event {
@@ -184,19 +190,20 @@ impl Store {
 
     /// Returns the header of a run from the files beside its journal: its report, its plan, or this
     /// portal's audit log.
-    fn header_elsewhere(
+    async fn header_elsewhere(
         &self,
         run: &RunId,
         audited: &AuditedRun,
         caller: UserId,
         records: &[JournalRecord],
     ) -> Option<RunHeader> {
-        let report =
-            self.report(run).ok().flatten().and_then(|bytes| decode_run_report(&bytes).ok());
+        let report = self.report(run).await.ok().flatten();
+        let report = report.and_then(|bytes| decode_run_report(&bytes).ok());
         if let Some(report) = report.filter(|report| report.run == *run) {
             return Some(report.header);
         }
-        let plan = self.plan(run).ok().flatten().and_then(|bytes| PlanFile::parse(&bytes).ok());
+        let plan = self.plan(run).await.ok().flatten();
+        let plan = plan.and_then(|bytes| PlanFile::parse(&bytes).ok());
         if let Some(plan) = plan {
             return Some(header_of_plan(&plan));
         }

@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::append_log::AppendLog;
 use super::audit_log::AuditLog;
-use super::file::{make_folder, sync_folder, write_private, write_whole};
-use super::held_file::HeldFile;
-use super::{Store, consumed_plans, misread};
+use super::folder::{blocking, write_whole};
+use super::medium::MediumLock;
+use super::place::Place;
+use super::{Store, consumed_plans};
 use crate::model::{CardKey, CurrentSelection, Digest, Generation, Ledger, LedgerEntry, RunId};
 use crate::ports::{Clock, LockOwner, StoreError};
 use crate::records::{
-    self, AuditEntry, AuditEvent, ConsumedPlan, RunReport, encode_run_report, encode_selections,
+    self, AuditEntry, AuditEvent, ConsumedPlan, FormatError, RunReport, encode_run_report,
+    encode_selections,
 };
 
 /// Lock of a portal, released on drop.
 pub struct WriteGuard {
     store: Store,
-    held: HeldFile,
+    pub(super) held: MediumLock,
     owner: LockOwner,
     clock: Arc<dyn Clock>,
     /// Opened with the first event.
@@ -42,7 +43,7 @@ pub enum ConsumePlanError {
 impl WriteGuard {
     pub(super) fn new(
         store: Store,
-        held: HeldFile,
+        held: MediumLock,
         owner: LockOwner,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -59,8 +60,8 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If it does not.
-    pub fn probe(&self) -> Result<(), StoreError> {
-        self.store.probe()
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.store.probe().await
     }
 
     /// Updates an existing ledger elsewhere too, from now on.
@@ -74,12 +75,11 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If the audit log cannot be read or written, or a newer recard wrote it.
-    pub fn accept_damaged_audit_log(&mut self) -> Result<Option<StoreError>, StoreError> {
-        let (audit_log, damage) =
-            AuditLog::open_damaged(&self.store.paths.audit(), &self.store.portal)?;
+    pub async fn accept_damaged_audit_log(&mut self) -> Result<Option<StoreError>, StoreError> {
+        let Self { store, held, .. } = self;
+        let opened = AuditLog::open_damaged(&store.medium, held, &store.portal).await?;
+        let (audit_log, damage) = opened;
         self.audit_log = Some(audit_log);
-        // The file may be new.
-        sync_folder(self.store.paths.portal())?;
         Ok(damage)
     }
 
@@ -89,9 +89,9 @@ impl WriteGuard {
     /// # Errors
     ///
     /// As [`WriteGuard::accept_damaged_audit_log`].
-    pub fn audit_lock(&mut self, event: AuditEvent) -> Result<(), StoreError> {
-        let damage = self.accept_damaged_audit_log()?;
-        self.audit(event)?;
+    pub async fn audit_lock(&mut self, event: AuditEvent) -> Result<(), StoreError> {
+        let damage = self.accept_damaged_audit_log().await?;
+        self.audit(event).await?;
         if damage.is_some() {
             self.audit_log = None;
         }
@@ -104,19 +104,17 @@ impl WriteGuard {
     /// # Errors
     ///
     /// [`ConsumePlanError::AlreadyUsed`] if it was used before.
-    pub fn consume_plan(&mut self, plan: Digest) -> Result<(), ConsumePlanError> {
-        let path = self.store.paths.used_plans();
-        let read = consumed_plans::read(&path)?;
-        if let Some(at) = self.store.consumed_at(plan)? {
+    pub async fn consume_plan(&mut self, plan: Digest) -> Result<(), ConsumePlanError> {
+        let read = consumed_plans::read(&self.store.medium).await?;
+        if let Some(at) = self.store.consumed_at(plan).await? {
             return Err(ConsumePlanError::AlreadyUsed(at));
         }
-        let json = records::encode_consumed_plan(ConsumedPlan { plan, at: self.clock.now() })
-            .map_err(|problem| misread(&path, problem, None))?;
-        let mut file = AppendLog::open(&path, read.whole)?;
-        file.append(&records::checked_line(&json))?;
-        // The file may be new.
-        sync_folder(self.store.paths.portal())?;
-        Ok(self.audit(AuditEvent::PlanUsed(plan))?)
+        let used = ConsumedPlan { plan, at: self.clock.now() };
+        let json = records::encode_consumed_plan(used)
+            .map_err(|problem| self.store.misread(&Place::UsedPlans, problem))?;
+        let mut log = self.held.open_log(&Place::UsedPlans, &read.whole).await?;
+        log.append(records::checked_line(&json)).await?;
+        Ok(self.audit(AuditEvent::PlanUsed(plan)).await?)
     }
 
     /// Appends an event to the audit log and syncs it.
@@ -124,15 +122,10 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If the audit log is damaged or cannot be written.
-    pub fn audit(&mut self, event: AuditEvent) -> Result<(), StoreError> {
-        let path = self.store.paths.audit();
+    pub async fn audit(&mut self, event: AuditEvent) -> Result<(), StoreError> {
         let mut audit_log = match self.audit_log.take() {
             Some(audit_log) => audit_log,
-            None => {
-                let audit_log = AuditLog::open(&path, &self.store.portal)?;
-                sync_folder(self.store.paths.portal())?;
-                audit_log
-            }
+            None => AuditLog::open(&self.store.medium, &self.held, &self.store.portal).await?,
         };
         let entry = AuditEntry {
             at: self.clock.now(),
@@ -141,7 +134,7 @@ impl WriteGuard {
             process: self.owner.process,
             event,
         };
-        let added = audit_log.add(&path, &entry);
+        let added = audit_log.add(&entry).await;
         self.audit_log = Some(audit_log);
         added
     }
@@ -151,7 +144,7 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If the ledger is damaged or cannot be written.
-    pub fn record_reset(
+    pub async fn record_reset(
         &mut self,
         entries: &[(Generation, CardKey, LedgerEntry)],
     ) -> Result<(), StoreError> {
@@ -164,12 +157,13 @@ impl WriteGuard {
             }
             ledger
         };
-        let path = self.store.paths.ledger();
-        let ledger = with_entries(self.store.ledger()?);
-        write_private(&path, &self.store.ledger_bytes(&path, &ledger)?)?;
+        let ledger = with_entries(self.store.ledger().await?);
+        let bytes = self.store.ledger_bytes(&self.store.medium.name(&Place::Ledger), &ledger)?;
+        self.held.replace(&Place::Ledger, bytes).await?;
         if let Some(path) = &self.ledger_file {
-            let ledger = with_entries(self.store.ledger_file(path)?);
-            write_whole(path, &self.store.ledger_bytes(path, &ledger)?)?;
+            let ledger = with_entries(self.store.ledger_file(path).await?);
+            let bytes = self.store.ledger_bytes(&path.display().to_string(), &ledger)?;
+            blocking(path, move |path| write_whole(path, &bytes)).await?;
         }
         Ok(())
     }
@@ -179,15 +173,24 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If they cannot be written, or the file is damaged.
-    pub fn save_selections(&mut self, run: &[CurrentSelection<'_>]) -> Result<(), StoreError> {
-        let path = self.store.paths.selection();
-        let mut selections = self.store.selections()?;
+    pub async fn save_selections(
+        &mut self,
+        run: &[CurrentSelection<'_>],
+    ) -> Result<(), StoreError> {
+        let mut selections = self.store.selections().await?;
         if !selections.keep(run) {
             return Ok(());
         }
-        let bytes =
-            encode_selections(&selections).map_err(|problem| misread(&path, problem, None))?;
-        write_private(&path, &bytes)
+        self.replace(&Place::Selection, encode_selections(&selections)).await
+    }
+
+    async fn replace(
+        &self,
+        place: &Place,
+        encoded: Result<Vec<u8>, FormatError>,
+    ) -> Result<(), StoreError> {
+        let bytes = encoded.map_err(|problem| self.store.misread(place, problem))?;
+        self.held.replace(place, bytes).await
     }
 
     /// Saves the report of a run.
@@ -195,10 +198,8 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn write_run_report(&mut self, report: &RunReport) -> Result<(), StoreError> {
-        let path = self.store.paths.report(&report.run);
-        let bytes = encode_run_report(report).map_err(|problem| misread(&path, problem, None))?;
-        write_private(&path, &bytes)
+    pub async fn write_run_report(&mut self, report: &RunReport) -> Result<(), StoreError> {
+        self.replace(&Place::Report(report.run.clone()), encode_run_report(report)).await
     }
 
     /// Saves the plan of a run, before the run begins.
@@ -206,15 +207,8 @@ impl WriteGuard {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn write_plan(&mut self, run: &RunId, bytes: &[u8]) -> Result<(), StoreError> {
-        make_folder(&self.store.paths.run(run))?;
-        write_private(&self.store.paths.plan(run), bytes)
-    }
-}
-
-impl Drop for WriteGuard {
-    fn drop(&mut self) {
-        self.held.clear();
+    pub async fn write_plan(&mut self, run: &RunId, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.held.replace(&Place::Plan(run.clone()), bytes).await
     }
 }
 

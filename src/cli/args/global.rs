@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use crate::cli::value_parsers;
 use crate::i18n::Language;
 use crate::portal::MethodFamily;
+use crate::store::StoreLocation;
 
 /// Folder of the store, unless another one is named.
 pub(in crate::cli) const DEFAULT_STORE: &str = ".recard";
@@ -32,8 +33,8 @@ pub(in crate::cli) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) webhook_url_file: Option<PathBuf>,
     /// Folder of backups, journals and locks (or RECARD_STORE)
-    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, value_hint = ValueHint::DirPath)]
-    pub(in crate::cli) store: PathBuf,
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, value_parser = value_parsers::store(), value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) store: StoreLocation,
     /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited,
     /// or X,Y (or RECARD_RATE)
     #[arg(long, global = true, value_name = "RATE")]

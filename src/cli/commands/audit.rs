@@ -16,7 +16,7 @@ use crate::records::{AuditEntry, AuditEvent};
 use crate::store::{RunEnd, RunSummary, Store};
 
 /// Shows the audit log, or verifies it.
-pub(in crate::cli) fn run(
+pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
     action: AuditAction,
@@ -24,8 +24,8 @@ pub(in crate::cli) fn run(
     let store = session::store(global)?;
     // A missing store is an error: a mistyped folder, or one that a pipeline did not restore, must
     // not pass.
-    if matches!(action, AuditAction::Verify) && !store.is_there() {
-        let (store, portal) = (global.store.display(), store.portal());
+    if matches!(action, AuditAction::Verify) && !store.is_there().await {
+        let (store, portal) = (&global.store, store.portal());
         return Err(CliError::general(tr!(
             "the store {store} knows nothing of {portal}: nothing was verified",
             store,
@@ -33,11 +33,11 @@ pub(in crate::cli) fn run(
         ))
         .hint(tr!("name the store with --store; the first apply makes one")));
     }
-    let entries = store.audit_entries()?;
+    let entries = store.audit_entries().await?;
     match action {
         AuditAction::Show => ui.result(entries.iter().map(line).collect::<String>())?,
         AuditAction::Verify => {
-            let VerifiedCounts { runs, backups } = verify(ui, &store, &entries)?;
+            let VerifiedCounts { runs, backups } = verify(ui, &store, &entries).await?;
             let events = tr!("{n} event" | "{n} events" % entries.len());
             let runs = tr!("{n} run" | "{n} runs" % runs);
             let holds = tr!(
@@ -64,7 +64,11 @@ struct VerifiedCounts {
 
 /// Compares the audit log with the journals, since the chain alone cannot show a truncated end, and
 /// the journals with the backups.
-fn verify(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<VerifiedCounts, CliError> {
+async fn verify(
+    ui: &Ui,
+    store: &Store,
+    entries: &[AuditEntry],
+) -> Result<VerifiedCounts, CliError> {
     let mut started = BTreeSet::new();
     let mut closed: BTreeMap<&RunId, Totals> = BTreeMap::new();
     for entry in entries {
@@ -83,7 +87,7 @@ fn verify(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<VerifiedCoun
     let broken = |text: Text| {
         CliError::general(text).hint(tr!("the store was changed by something else than recard"))
     };
-    let runs = store.runs()?;
+    let runs = store.runs().await?;
     for run in &runs {
         if !started.contains(&run.run) {
             return Err(broken(tr!(
@@ -125,8 +129,8 @@ fn verify(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<VerifiedCoun
     let mut backups = 0;
     for RunSummary { run, .. } in &runs {
         let mut lost = Vec::new();
-        for (key, digest) in engine::needed_backups(&store.journal(run)?)? {
-            match store.backup(run, key, digest) {
+        for (key, digest) in engine::needed_backups(&store.journal(run).await?)? {
+            match store.backup(run, key, digest).await {
                 Ok(_) => backups += 1,
                 Err(problem) => lost.push(problem),
             }

@@ -74,7 +74,7 @@ pub(in crate::cli) async fn run(
         emulator: Some(None),
         portal: None,
         webhook_url_file: None,
-        store: place.path().join("store"),
+        store: place.path().join("store").into(),
         ..global.clone()
     };
     let on = format!("--emulator {FILE}");

@@ -44,20 +44,20 @@ pub(in crate::cli) async fn run(
     let access = if writes && !arguments.read { WebhookAccess::Write } else { WebhookAccess::Read };
     let endpoint = PortalEndpoint::find(global, access, interrupt).await?;
     let portal = endpoint.name().to_string();
-    let (connection, unread_level) = endpoint.open(global, ui, interrupt)?;
+    let (connection, unread_level) = endpoint.open(global, ui, interrupt).await?;
     let mut checks = Vec::new();
     let looking = async {
         portal_checks(ui, &connection, &mut checks).await;
         Ok(())
     };
     if let Err(stopped) = interrupt.unless_cancelled(looking).await {
-        connection.close(ui)?;
+        connection.close(ui).await?;
         return Err(stopped);
     }
     checks.extend(unread_level.map(level));
-    store_checks(&connection.store, &mut checks);
+    store_checks(&connection.store, &mut checks).await;
     let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
-    connection.close(ui)?;
+    connection.close(ui).await?;
     output::write(ui, &arguments.output, |format| match format {
         OutputFormat::Json => pretty(&DoctorJson::new(&report)),
         _ => report.to_string(),
@@ -87,7 +87,7 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
         Ok(caller) => caller,
         Err(problem) => return checks.push(failed("caller", CliError::from(problem))),
     };
-    let (caller, unread_proof) = connection.with_proof(ui, caller);
+    let (caller, unread_proof) = connection.with_proof(ui, caller).await;
     checks.push(who(&caller));
     checks.extend(unread_proof.map(proof));
     let ids = (1..=SAMPLE_SIZE).filter_map(|id| UserId::new(id).ok()).collect();
@@ -299,18 +299,18 @@ fn proof(problem: StoreError) -> Check {
 }
 
 /// Runs the checks that need no portal.
-fn store_checks(store: &Store, checks: &mut Vec<Check>) {
-    checks.push(match store.probe() {
+async fn store_checks(store: &Store, checks: &mut Vec<Check>) {
+    checks.push(match store.probe().await {
         Ok(()) => Check::ok("store", tr!("can be written to")),
         Err(problem) => failed("store", CliError::from(problem)),
     });
-    let state = store.lock_state();
+    let state = store.lock_state().await;
     let is_held = matches!(state, Ok(LockState::Held(_)));
     checks.push(match state {
         Ok(state) => lock(state, &env::host()),
         Err(problem) => failed("lock", CliError::from(problem)),
     });
-    checks.push(match store.unfinished() {
+    checks.push(match store.unfinished().await {
         Ok(None) => Check::ok("runs", tr!("none is unfinished")),
         // Its process holds the lock: the run is not interrupted.
         Ok(Some(run)) if is_held => Check::ok("runs", tr!("the run {run} is in progress", run)),

@@ -17,7 +17,7 @@ use crate::report::{ReportedRun, RunHistory};
 use crate::store::{RunEnd, RunSummary};
 
 /// Lists the runs of the store.
-pub(in crate::cli) fn run(
+pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
     arguments: &HistoryArgs,
@@ -30,8 +30,8 @@ pub(in crate::cli) fn run(
     let is_late = |run: &RunId| since.as_ref().is_none_or(|since| run.as_str() >= since.as_str());
     let limit =
         arguments.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    for run in store.run_ids()?.into_iter().rev().filter(is_late).take(limit) {
-        match store.summary(&run) {
+    for run in store.run_ids().await?.into_iter().rev().filter(is_late).take(limit) {
+        match store.summary(&run).await {
             Ok(summary) => runs.push(summary),
             // The undamaged ones are shown all the same.
             Err(problem) => ui.warn(format_args!("{run}: {problem}")),

@@ -8,7 +8,7 @@ use crate::cli::{exit, session};
 use crate::model::{CardKey, Generation, LedgerEntry};
 
 /// Shows a ledger, or creates one in a file.
-pub(in crate::cli) fn run(
+pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
     action: &LedgerAction,
@@ -16,7 +16,7 @@ pub(in crate::cli) fn run(
     let store = session::store(global)?;
     match action {
         LedgerAction::Show { file } => {
-            let ledger = app::read_ledger(&store, file.as_deref())?;
+            let ledger = app::read_ledger(&store, file.as_deref()).await?;
             if ledger.is_empty() {
                 ui.line(tr!("Nothing of {} had its reset in mode once yet.", store.portal()))?;
             }
@@ -29,8 +29,8 @@ pub(in crate::cli) fn run(
                         "nothing was written; name another file, or keep this ledger with --ledger"
                     )));
             }
-            let ledger = store.ledger()?;
-            store.create_ledger_file(file, &ledger)?;
+            let ledger = store.ledger().await?;
+            store.create_ledger_file(file, &ledger).await?;
             ui.note(tr!(
                 "{file} holds {n} entry; name it with --ledger"
                     | "{file} holds {n} entries; name it with --ledger" % ledger.iter().count(),

@@ -94,6 +94,7 @@ pub(super) async fn run_with(
         match app::restore(&session.app, &request.options, &approver, &observer).await {
             Ok(restored) => finish(outputs, session, restored),
             Err(error) => Err(restore_error(session, selection, error)
+                .await
                 .unwrap_or_else(|error| approver.question.error(session, error))),
         }
     };

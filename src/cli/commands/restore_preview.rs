@@ -32,6 +32,7 @@ pub(super) async fn run_with(
             Ok(planned) => planned,
             Err(error) => {
                 return Err(restore_error(session, selection, error)
+                    .await
                     .unwrap_or_else(|error| use_case_error(session, error)));
             }
         };

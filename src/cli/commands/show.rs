@@ -43,21 +43,21 @@ pub(in crate::cli) async fn run(
                     run = arguments.run
                 )))
         }
-        None => show_run(&outputs, global, arguments),
+        None => show_run(&outputs, global, arguments).await,
     };
     outputs.finish(shown)
 }
 
-fn show_run(
+async fn show_run(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     arguments: &ShowArgs,
 ) -> Result<u8, CliError> {
     let store = session::store(global)?;
-    let summary = store.summary(&store.find_run(&arguments.run)?)?;
+    let summary = store.summary(&store.find_run(&arguments.run).await?).await?;
     let targets = history::targets(&summary);
     let header = &summary.header;
-    let names = app::names_of_run(&store, &summary.run);
+    let names = app::names_of_run(&store, &summary.run).await;
     let run = history::reported_run(&summary, &targets, Some(&names));
     let mut text = run.headline() + "\n";
     for (name, reason) in &header.reasons {
@@ -100,7 +100,7 @@ async fn show_plan(
         NamedPlan::Apply(file, _) => (&file.content.portal, file.id),
         NamedPlan::Restore(file) => (&file.content.portal, file.id),
     };
-    let used = Store::open(&global.store, portal)?.consumed_at(id)?;
+    let used = Store::open(&global.store, portal)?.consumed_at(id).await?;
     if !arguments.detail {
         write_plan(outputs, &named, used, &PlanReview::None)?;
         return Ok(exit::DONE);

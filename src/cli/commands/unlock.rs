@@ -27,7 +27,7 @@ pub(in crate::cli) async fn run(
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
     let store = session::store(global)?;
-    let owner = match store.lock_state()? {
+    let owner = match store.lock_state().await? {
         LockState::Free => {
             ui.line(tr!("Nobody holds the lock of {}.", store.portal()))?;
             return Ok(exit::DONE);
@@ -43,13 +43,13 @@ pub(in crate::cli) async fn run(
     let question = tr!("Is that process dead, and may its lock be given back?");
     let answer = Question::new(ui, interrupt, arguments.auto_approve).ask(&question).await;
     answer.map_err(|declined| CliError::from(Error::Declined(declined)))?;
-    store.unlock(&owner)?;
+    store.unlock(&owner).await?;
     // The audit log names the person. A process that takes the lock at this moment gets the error
     // for a held lock.
     let taken_over = format!("{}; given back by hand", english(&owner));
     let owner = env::origin().lock_owner("unlock", SystemClock.now());
-    let (mut locked, _) = store.lock(owner, Arc::new(SystemClock))?;
-    locked.audit_lock(AuditEvent::LockTakenOver(taken_over))?;
+    let (mut locked, _) = store.lock(owner, Arc::new(SystemClock)).await?;
+    locked.audit_lock(AuditEvent::LockTakenOver(taken_over)).await?;
     ui.changed(&format!(
         "{}\n",
         tr!("The lock was given back. If a run was cut, `recard recover` settles it.")

@@ -102,7 +102,7 @@ pub(in crate::cli) fn kept_file(store: &Path, fleet: &str) -> PathBuf {
 
 /// Keeps the last row of each portal, with its command and time. Rows of other portals stay.
 fn keep(global: &GlobalArgs, report: &FleetReport) -> Result<(), CliError> {
-    let path = kept_file(&global.store, &report.fleet);
+    let path = kept_file(global.store.folder(), &report.fleet);
     let mut kept = report.clone();
     for row in &mut kept.portals {
         row.last = Some(LastRound { command: report.command.clone(), at: report.made });

@@ -1,6 +1,8 @@
 //! Files that were truncated, flipped, emptied or edited give an error or the same content, never
 //! other content.
 
+use std::io::Write as _;
+
 use super::*;
 use crate::model::Outcome;
 use crate::ports::{Interrupted, RunLog, SetPurpose};
@@ -9,17 +11,22 @@ use crate::ports::{Interrupted, RunLog, SetPurpose};
 fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
     let (target, layout) = (samples::personal(7), samples::layout("mine"));
     let mut locked = world.locked();
-    let mut log = locked.start_run(samples::run(), samples::header(&[target])).unwrap();
-    log.save_backups(&[(target, &layout)]).unwrap();
+    let mut log = locked.start_run(samples::run(), samples::header(&[target])).wait().unwrap();
+    log.save_backups(&[(target, &layout)]).wait().unwrap();
     log.append(&[JournalRecord::Intent { targets: vec![(target, Some(layout.digest()))] }])
+        .wait()
         .unwrap();
     log.append(&[
         JournalRecord::SetIntent { target, digest: layout.digest(), purpose: SetPurpose::Planned },
         JournalRecord::Completed { target, outcome: Outcome::Compensated },
         JournalRecord::Closed { interrupted: Interrupted::Yes },
     ])
+    .wait()
     .unwrap();
-    (world.store.paths.journal(&samples::run()), world.store.journal(&samples::run()).unwrap())
+    (
+        world.paths().of(&Place::Journal(samples::run())),
+        world.store.journal(&samples::run()).wait().unwrap(),
+    )
 }
 
 /// Returns the beginning of each line of a file, and the end of the file.
@@ -38,7 +45,7 @@ fn journal_cut_anywhere_reads_as_without_its_torn_line() {
     for cut in 0..bytes.len() {
         put(&path, &bytes[..cut]);
         let whole = edges.iter().filter(|edge| **edge <= cut && **edge > 0).count();
-        match world.store.journal(&samples::run()) {
+        match world.store.journal(&samples::run()).wait() {
             Ok(read) => assert_eq!(read, records[..whole], "cut at {cut}"),
             // A journal is created atomically with its first line; without that line it is damaged
             // and not torn.
@@ -46,7 +53,11 @@ fn journal_cut_anywhere_reads_as_without_its_torn_line() {
             Err(problem) => panic!("cut at {cut}: {problem}"),
         }
         if whole > 0 {
-            assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()), "cut at {cut}");
+            assert_eq!(
+                world.store.unfinished().wait().unwrap(),
+                Some(samples::run()),
+                "cut at {cut}"
+            );
         }
     }
 }
@@ -61,16 +72,22 @@ fn run_that_was_cut_anywhere_can_be_taken_up_and_closed() {
     // every cut.
     for cut in (first..bytes.len()).step_by(23) {
         put(&path, &bytes[..cut]);
-        let before = world.store.journal(&samples::run()).unwrap();
+        let before = world.store.journal(&samples::run()).wait().unwrap();
         let mut locked = world.locked();
         let closed = JournalRecord::Closed { interrupted: Interrupted::No };
-        locked.reopen_run(&samples::run()).unwrap().append(std::slice::from_ref(&closed)).unwrap();
-        let after = world.store.journal(&samples::run()).unwrap();
+        locked
+            .reopen_run(&samples::run())
+            .wait()
+            .unwrap()
+            .append(std::slice::from_ref(&closed))
+            .wait()
+            .unwrap();
+        let after = world.store.journal(&samples::run()).wait().unwrap();
         assert_eq!(after[..before.len()], records[..before.len()]);
         assert_eq!(after[before.len()..], [closed], "cut at {cut}");
-        assert_eq!(world.store.unfinished().unwrap(), None);
+        assert_eq!(world.store.unfinished().wait().unwrap(), None);
     }
-    assert!(world.store.audit_entries().unwrap().len() > 3);
+    assert!(world.store.audit_entries().wait().unwrap().len() > 3);
 }
 
 #[test]
@@ -79,7 +96,7 @@ fn flipped_bit_in_a_journal_is_always_found() {
     let (path, _) = closed_run(&world);
     samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
         put_quickly(&path, damaged);
-        let read = world.store.journal(&samples::run());
+        let read = world.store.journal(&samples::run()).wait();
         assert!(matches!(read, Err(StoreError::Damaged { .. } | StoreError::TooNew { .. })));
     });
 }
@@ -92,7 +109,7 @@ fn line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
     let lines: Vec<&str> = text.lines().collect();
     let problem = |lines: &[&str]| {
         put(&path, format!("{}\n", lines.join("\n")).as_bytes());
-        match world.store.journal(&samples::run()) {
+        match world.store.journal(&samples::run()).wait() {
             Err(StoreError::Damaged { problem, .. }) => problem,
             other => panic!("{other:?}"),
         }
@@ -115,15 +132,15 @@ fn flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
     let world = World::new();
     closed_run(&world);
     let layout = samples::layout("mine");
-    let path = world.store.paths.backups(&samples::run());
+    let path = world.paths().of(&Place::Backups(samples::run()));
     samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
         put_quickly(&path, damaged);
         // A fresh store: the one before has an index.
-        match Store::open(&world.root(), &samples::portal()).unwrap().backup(
-            &samples::run(),
-            samples::personal(7),
-            layout.digest(),
-        ) {
+        match Store::open(&world.root().into(), &samples::portal())
+            .unwrap()
+            .backup(&samples::run(), samples::personal(7), layout.digest())
+            .wait()
+        {
             Ok(read) => assert_eq!(read.as_json(), layout.as_json()),
             Err(problem) => {
                 assert!(matches!(problem, StoreError::Damaged { .. } | StoreError::TooNew { .. }))
@@ -137,14 +154,14 @@ fn backup_under_the_name_of_another_is_found() {
     let world = World::new();
     closed_run(&world);
     let (mine, yours) = (samples::layout("mine"), samples::layout("yours"));
-    let path = world.store.paths.backups(&samples::run());
+    let path = world.paths().of(&Place::Backups(samples::run()));
     let text = fs::read_to_string(&path).unwrap();
     let json = text.trim_end().split_once(' ').unwrap().1;
     // A forgery with a valid checksum.
     let forged = json.replace(&mine.digest().to_string(), &yours.digest().to_string());
     assert_ne!(forged, json);
     put(&path, crate::records::checked_line(&forged).as_bytes());
-    let read = world.store.backup(&samples::run(), samples::personal(7), yours.digest());
+    let read = world.store.backup(&samples::run(), samples::personal(7), yours.digest()).wait();
     assert!(matches!(read, Err(StoreError::Damaged { .. })));
 }
 
@@ -153,11 +170,11 @@ fn backup_that_makes_no_sense_keeps_no_other_from_being_read() {
     let world = World::new();
     closed_run(&world);
     let layout = samples::layout("mine");
-    let path = world.store.paths.backups(&samples::run());
+    let path = world.paths().of(&Place::Backups(samples::run()));
     let sound = fs::read_to_string(&path).unwrap();
     let odd = crate::records::checked_line(r#"{"format":"recard.backup/v1","digest":"mine"}"#);
     put(&path, format!("{odd}{sound}").as_bytes());
-    let read = |digest| world.store.backup(&samples::run(), samples::personal(7), digest);
+    let read = |digest| world.store.backup(&samples::run(), samples::personal(7), digest).wait();
     assert_eq!(read(layout.digest()).unwrap().as_json(), layout.as_json());
     let problem = read(samples::layout("yours").digest()).unwrap_err().to_string();
     assert!(problem.contains("damaged: line 1: "), "{problem}");
@@ -165,8 +182,10 @@ fn backup_that_makes_no_sense_keeps_no_other_from_being_read() {
     let mut locked = world.locked();
     locked
         .reopen_run(&samples::run())
+        .wait()
         .unwrap()
         .save_backups(&[(samples::personal(8), &samples::layout("yours"))])
+        .wait()
         .unwrap();
     assert!(read(samples::layout("yours").digest()).is_ok());
     let newer = crate::records::checked_line(r#"{"format":"recard.backup/v9"}"#);
@@ -178,10 +197,10 @@ fn backup_that_makes_no_sense_keeps_no_other_from_being_read() {
 fn journal_without_end_is_not_read() {
     let world = World::new();
     closed_run(&world);
-    let path = world.store.paths.journal(&samples::run());
+    let path = world.paths().of(&Place::Journal(samples::run()));
     // A sparse file: nothing is written.
     fs::File::options().write(true).open(&path).unwrap().set_len((1 << 30) + 1).unwrap();
-    let problem = world.store.journal(&samples::run()).unwrap_err();
+    let problem = world.store.journal(&samples::run()).wait().unwrap_err();
     let StoreError::Io { source, .. } = problem else { panic!("{problem}") };
     assert_eq!(
         source.to_string(),
@@ -193,32 +212,36 @@ fn journal_without_end_is_not_read() {
 fn empty_files_are_damaged_and_not_empty_lists() {
     let world = World::new();
     let (journal, _) = closed_run(&world);
-    let paths = &world.store.paths;
-    for path in
-        [&journal, &paths.ledger(), &paths.limiter_state(), &paths.selection(), &paths.read_proof()]
-    {
+    let paths = &world.paths();
+    for path in [
+        &journal,
+        &paths.of(&Place::Ledger),
+        &paths.of(&Place::LimiterState),
+        &paths.of(&Place::Selection),
+        &paths.of(&Place::ReadProof),
+    ] {
         put(path, b"");
     }
-    assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.journal(&samples::run()).wait(), Err(StoreError::Damaged { .. })));
     // Only the audit log shows that the run finished.
-    assert_eq!(world.store.unfinished().unwrap(), None);
-    put(&paths.audit(), b"");
-    assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
-    assert!(matches!(world.store.read_proof(), Err(StoreError::Damaged { .. })));
-    assert!(matches!(world.store.ledger(), Err(StoreError::Damaged { .. })));
-    assert!(matches!(world.store.limiter_state(), Err(StoreError::Damaged { .. })));
-    assert!(matches!(world.store.selections(), Err(StoreError::Damaged { .. })));
+    assert_eq!(world.store.unfinished().wait().unwrap(), None);
+    put(&paths.of(&Place::Audit), b"");
+    assert_eq!(world.store.unfinished().wait().unwrap(), Some(samples::run()));
+    assert!(matches!(world.store.read_proof().wait(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.ledger().wait(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.limiter_state().wait(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.selections().wait(), Err(StoreError::Damaged { .. })));
     // Append-only files begin empty.
-    put(&paths.used_plans(), b"");
-    assert_eq!(world.store.consumed_at(Digest::hash(b"plan")).unwrap(), None);
+    put(&paths.of(&Place::UsedPlans), b"");
+    assert_eq!(world.store.consumed_at(Digest::hash(b"plan")).wait().unwrap(), None);
 }
 
 #[test]
 fn file_of_a_newer_recard_is_called_newer() {
     let world = World::new();
     drop(world.locked());
-    put(&world.store.paths.ledger(), br#"{"format":"recard.ledger/v9","more":[]}"#);
-    let problem = world.store.ledger().unwrap_err().to_string();
+    put(&world.paths().of(&Place::Ledger), br#"{"format":"recard.ledger/v9","more":[]}"#);
+    let problem = world.store.ledger().wait().unwrap_err().to_string();
     assert!(
         problem.ends_with("has format version 9, and this recard knows versions up to 2"),
         "{problem}"
@@ -229,31 +252,31 @@ fn file_of_a_newer_recard_is_called_newer() {
 fn list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
     let world = World::new();
     let (one, two) = (Digest::hash(b"one"), Digest::hash(b"two"));
-    let path = world.store.paths.used_plans();
+    let path = world.paths().of(&Place::UsedPlans);
     let mut locked = world.locked();
-    locked.consume_plan(one).unwrap();
+    locked.consume_plan(one).wait().unwrap();
     let first = fs::read(&path).unwrap().len();
     // A process that is killed while it writes the list has not reached the audit log.
-    let audit_log = fs::read(world.store.paths.audit()).unwrap();
-    locked.consume_plan(two).unwrap();
+    let audit_log = fs::read(world.paths().of(&Place::Audit)).unwrap();
+    locked.consume_plan(two).wait().unwrap();
     let bytes = fs::read(&path).unwrap();
     // A lost list alone loses no information.
     put(&path, &bytes[..first]);
-    assert!(world.store.consumed_at(two).unwrap().is_some());
-    assert!(matches!(locked.consume_plan(two), Err(ConsumePlanError::AlreadyUsed(_))));
+    assert!(world.store.consumed_at(two).wait().unwrap().is_some());
+    assert!(matches!(locked.consume_plan(two).wait(), Err(ConsumePlanError::AlreadyUsed(_))));
     drop(locked);
-    put(&world.store.paths.audit(), &audit_log);
+    put(&world.paths().of(&Place::Audit), &audit_log);
     let mut locked = world.locked();
     for cut in first..bytes.len() {
         put(&path, &bytes[..cut]);
-        assert!(world.store.consumed_at(one).unwrap().is_some());
-        assert!(world.store.consumed_at(two).unwrap().is_none());
+        assert!(world.store.consumed_at(one).wait().unwrap().is_some());
+        assert!(world.store.consumed_at(two).wait().unwrap().is_none());
     }
-    locked.consume_plan(two).unwrap();
+    locked.consume_plan(two).wait().unwrap();
     assert_eq!(fs::read(&path).unwrap(), bytes);
     put(&path, &bytes[1..]);
     assert!(matches!(
-        locked.consume_plan(two),
+        locked.consume_plan(two).wait(),
         Err(ConsumePlanError::Store(StoreError::Damaged { .. }))
     ));
 }
@@ -262,14 +285,14 @@ fn list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
 fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
     let world = World::new();
     closed_run(&world);
-    world.locked().consume_plan(Digest::hash(b"plan")).unwrap();
-    let path = world.store.paths.audit();
+    world.locked().consume_plan(Digest::hash(b"plan")).wait().unwrap();
+    let path = world.paths().of(&Place::Audit);
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(world.store.audit_entries().unwrap().len(), 3);
+    assert_eq!(world.store.audit_entries().wait().unwrap().len(), 3);
     let problem = |lines: &[&str]| {
         put(&path, format!("{}\n", lines.join("\n")).as_bytes());
-        match world.store.audit_entries() {
+        match world.store.audit_entries().wait() {
             Err(StoreError::Damaged { problem, .. }) => problem,
             other => panic!("{other:?}"),
         }
@@ -288,6 +311,7 @@ fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
         world
             .locked()
             .start_run(RunId::new("20261102T090000Z", 1).unwrap(), samples::header(&[]))
+            .wait()
             .is_err()
     );
 }
@@ -296,29 +320,33 @@ fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
 fn flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
     let world = World::new();
     closed_run(&world);
-    let path = world.store.paths.audit();
+    let path = world.paths().of(&Place::Audit);
     let bytes = fs::read(&path).unwrap();
     samples::flip_every_bit(&bytes, |damaged| {
         put_quickly(&path, damaged);
-        assert!(world.store.audit_entries().is_err());
+        assert!(world.store.audit_entries().wait().is_err());
     });
     let first = edges(&bytes)[1];
     for cut in first..bytes.len() {
         put_quickly(&path, &bytes[..cut]);
-        assert_eq!(world.store.audit_entries().unwrap().len(), 1, "cut at {cut}");
+        assert_eq!(world.store.audit_entries().wait().unwrap().len(), 1, "cut at {cut}");
     }
-    world.locked().consume_plan(Digest::hash(b"plan")).unwrap();
-    assert_eq!(world.store.audit_entries().unwrap().len(), 2);
+    world.locked().consume_plan(Digest::hash(b"plan")).wait().unwrap();
+    assert_eq!(world.store.audit_entries().wait().unwrap().len(), 2);
 }
 
 #[test]
 fn trail_of_another_portal_does_not_hold() {
     let world = World::new();
     closed_run(&world);
-    let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
-    drop(other.lock(samples::owner(), clock()).unwrap());
-    put(&other.paths.audit(), &fs::read(world.store.paths.audit()).unwrap());
-    assert!(matches!(other.audit_entries(), Err(StoreError::Damaged { .. })));
+    let other =
+        Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
+    drop(other.lock(samples::owner(), clock()).wait().unwrap());
+    put(
+        &world.paths_of(&other).of(&Place::Audit),
+        &fs::read(world.paths().of(&Place::Audit)).unwrap(),
+    );
+    assert!(matches!(other.audit_entries().wait(), Err(StoreError::Damaged { .. })));
 }
 
 /// Writes bytes like `put` without syncing: thousands of syncs take minutes on some disks.

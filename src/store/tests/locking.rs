@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::process::{file_id, this_process};
+use super::folder::{file_id, open_private, this_process};
 use super::*;
 use crate::records::{AuditEvent, LockRecord, ProcessIdentity, decode_lock, encode_lock};
 
@@ -27,18 +27,19 @@ fn lock_has_one_holder_and_names_it_to_the_other() {
         panic!("two hold the lock")
     };
     assert_eq!(owner, samples::owner());
-    assert_eq!(world.store.lock_owner().unwrap(), Some(samples::owner()));
+    assert_eq!(world.store.lock_owner().wait().unwrap(), Some(samples::owner()));
     drop(locked);
-    assert_eq!(world.store.lock_owner().unwrap(), None);
+    assert_eq!(world.store.lock_owner().wait().unwrap(), None);
     assert_eq!(world.lock_as(other()).unwrap().1, None);
 }
 
 #[test]
 fn locks_of_two_portals_in_one_store_are_independent() {
     let world = World::new();
-    let second = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
+    let second =
+        Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
     let _first = world.locked();
-    assert!(second.lock(other(), clock()).is_ok());
+    assert!(second.lock(other(), clock()).wait().is_ok());
 }
 
 #[test]
@@ -46,17 +47,17 @@ fn dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
     let world = World::new();
     drop(world.locked());
     let dead = LockOwner { process: NOBODY, ..samples::owner() };
-    put(&world.store.paths.lock(), &lock_of(dead));
+    put(&world.paths().lock(), &lock_of(dead));
     let (locked, note) = world.lock_as(other()).unwrap();
     let note = note.unwrap();
     assert_eq!(
         note,
         "unclean end of process 4000000000 on build, which ran `recard apply` since 2026-11-01T09:00:00Z; its lock was taken over"
     );
-    let inside = fs::read(world.store.paths.lock()).unwrap();
+    let inside = fs::read(world.paths().lock()).unwrap();
     assert_eq!(decode_lock(&inside).unwrap().owner, other());
     drop(locked);
-    let entries = world.store.audit_entries().unwrap();
+    let entries = world.store.audit_entries().wait().unwrap();
     assert_eq!(entries.last().unwrap().event, AuditEvent::LockTakenOver(note.english().to_owned()));
     assert_eq!(world.lock_as(other()).unwrap().1, None);
 }
@@ -66,20 +67,22 @@ fn owner_on_another_host_is_not_declared_dead_without_a_person() {
     let world = World::new();
     drop(world.locked());
     let far = LockOwner { host: "elsewhere".to_owned(), ..samples::owner() };
-    put(&world.store.paths.lock(), &lock_of(far.clone()));
+    put(&world.paths().lock(), &lock_of(far.clone()));
     for _ in 0..2 {
         assert!(matches!(world.lock_as(other()), Err(StoreError::Locked(owner)) if owner == far));
     }
     // The person was shown another owner.
-    assert!(matches!(world.store.unlock(&other()), Err(StoreError::Locked(owner)) if owner == far));
-    world.store.unlock(&far).unwrap();
+    assert!(
+        matches!(world.store.unlock(&other()).wait(), Err(StoreError::Locked(owner)) if owner == far)
+    );
+    world.store.unlock(&far).wait().unwrap();
     assert_eq!(world.lock_as(other()).unwrap().1, None);
 }
 
 #[test]
 fn lock_file_that_was_removed_or_replaced_is_still_held() {
     let world = World::new();
-    let path = world.store.paths.lock();
+    let path = world.paths().lock();
     let locked = world.locked();
     let inside = fs::read(&path).unwrap();
     // Another file of the same name: empty, with garbage, and with the owner's own name in it.
@@ -93,7 +96,7 @@ fn lock_file_that_was_removed_or_replaced_is_still_held() {
         };
         assert!(replaced != Some(&inside) || owner == samples::owner(), "{owner:?}");
         assert!(matches!(
-            world.store.unlock(&samples::owner()),
+            world.store.unlock(&samples::owner()).wait(),
             Ok(()) | Err(StoreError::Locked(_))
         ));
         put(&path, &inside);
@@ -108,7 +111,7 @@ fn lock_file_that_was_removed_or_replaced_is_still_held() {
 /// a copy.
 #[cfg(target_os = "linux")]
 fn left(world: &World, process: ProcessIdentity, copy: bool) {
-    let path = world.store.paths.lock();
+    let path = world.paths().lock();
     put(&path, b"");
     let place = file_id(&fs::File::open(&path).unwrap());
     let record = LockRecord { owner: samples::owner(), process: Some(process), file: place };
@@ -118,7 +121,7 @@ fn left(world: &World, process: ProcessIdentity, copy: bool) {
         put(&path, &bytes);
     } else {
         use std::io::Write as _;
-        file::open_private(&path).unwrap().write_all(&bytes).unwrap();
+        open_private(&path).unwrap().write_all(&bytes).unwrap();
     }
 }
 
@@ -158,11 +161,11 @@ fn owner_is_called_dead_only_if_that_is_proved() {
         assert_eq!(taken.is_ok(), is_dead, "{process:?}, copy: {copy}, {taken:?}");
         if !is_dead {
             assert!(matches!(taken, Err(StoreError::Locked(owner)) if owner == samples::owner()));
-            let state = world.store.lock_state().unwrap();
+            let state = world.store.lock_state().wait().unwrap();
             let lives = process == here;
             assert_eq!(state == LockState::Held(samples::owner()), lives, "{state:?}");
             // A person may override this, but for a process that is visibly alive.
-            assert_eq!(world.store.unlock(&samples::owner()).is_err(), lives, "{process:?}");
+            assert_eq!(world.store.unlock(&samples::owner()).wait().is_err(), lives, "{process:?}");
         }
     }
 }
@@ -174,7 +177,7 @@ fn lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use() {
     drop(world.locked());
     for (process, is_dead) in [(NOBODY, true), (std::process::id(), false)] {
         let owner = LockOwner { process, ..samples::owner() };
-        put(&world.store.paths.lock(), &lock_of(owner));
+        put(&world.paths().lock(), &lock_of(owner));
         assert_eq!(world.lock_as(other()).is_ok(), is_dead, "{process}");
     }
 }
@@ -183,17 +186,17 @@ fn lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use() {
 fn lock_names_the_process_that_holds_it() {
     let world = World::new();
     let _locked = world.locked();
-    let inside = decode_lock(&fs::read(world.store.paths.lock()).unwrap()).unwrap();
+    let inside = decode_lock(&fs::read(world.paths().lock()).unwrap()).unwrap();
     assert_eq!((inside.owner, inside.process), (samples::owner(), Some(this_process())));
 }
 
 #[test]
 fn lock_that_is_held_cannot_be_unlocked() {
     let world = World::new();
-    world.store.unlock(&samples::owner()).unwrap();
+    world.store.unlock(&samples::owner()).wait().unwrap();
     let _locked = world.locked();
-    assert!(matches!(world.store.unlock(&samples::owner()), Err(StoreError::Locked(_))));
-    assert_eq!(world.store.lock_owner().unwrap(), Some(samples::owner()));
+    assert!(matches!(world.store.unlock(&samples::owner()).wait(), Err(StoreError::Locked(_))));
+    assert_eq!(world.store.lock_owner().wait().unwrap(), Some(samples::owner()));
 }
 
 #[test]
@@ -202,7 +205,7 @@ fn owner_who_was_cut_while_writing_the_name_is_taken_over() {
     drop(world.locked());
     let name = lock_of(samples::owner());
     for cut in (1..name.len() - 1).step_by(29) {
-        put(&world.store.paths.lock(), &name[..cut]);
+        put(&world.paths().lock(), &name[..cut]);
         let (_locked, note) = world.lock_as(other()).unwrap();
         assert!(note.unwrap().starts_with("unclean end of a process that was cut"), "cut at {cut}");
     }
@@ -212,7 +215,7 @@ fn owner_who_was_cut_while_writing_the_name_is_taken_over() {
 fn lock_that_another_program_holds_counts_whatever_stands_inside() {
     let world = World::new();
     drop(world.locked());
-    let stranger = file::open_private(&world.store.paths.lock()).unwrap();
+    let stranger = open_private(&world.paths().lock()).unwrap();
     stranger.try_lock().unwrap();
     let Err(StoreError::Locked(owner)) = world.lock_as(other()) else {
         panic!("two hold the lock")
@@ -225,7 +228,7 @@ fn lock_that_another_program_holds_counts_whatever_stands_inside() {
 #[tokio::test(start_paused = true)]
 async fn waiter_gets_the_lock_as_soon_as_it_is_free() {
     let world = World::new();
-    let locked = world.locked();
+    let locked = world.store.lock(samples::owner(), clock()).await.unwrap().0;
     let waiting = world.store.lock_waiting(other(), clock(), Duration::from_secs(60));
     let freeing = async {
         tokio::time::sleep(Duration::from_secs(20)).await;
@@ -234,14 +237,14 @@ async fn waiter_gets_the_lock_as_soon_as_it_is_free() {
     let begun = tokio::time::Instant::now();
     let (taken, ()) = tokio::join!(waiting, freeing);
     assert!(taken.is_ok());
-    assert_eq!(world.store.lock_owner().unwrap(), Some(other()));
+    assert_eq!(world.store.lock_owner().await.unwrap(), Some(other()));
     assert!(begun.elapsed() < Duration::from_secs(21));
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiter_that_waits_too_long_is_told_who_holds_the_lock() {
     let world = World::new();
-    let _locked = world.locked();
+    let _locked = world.store.lock(samples::owner(), clock()).await.unwrap().0;
     let begun = tokio::time::Instant::now();
     let waited = world.store.lock_waiting(other(), clock(), Duration::from_secs(3)).await;
     assert!(matches!(waited, Err(StoreError::Locked(owner)) if owner == samples::owner()));

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::write_private;
+use super::folder::{StorePaths, write_private};
 use super::*;
 use crate::i18n::Text;
 use crate::ports::{Clock, LockOwner};
@@ -37,7 +37,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store"), &samples::portal()).unwrap();
+        let store = Store::open(&folder.path().join("store").into(), &samples::portal()).unwrap();
         Self { folder, store }
     }
 
@@ -45,14 +45,32 @@ impl World {
         self.folder.path().join("store")
     }
 
+    fn paths(&self) -> StorePaths {
+        self.paths_of(&self.store)
+    }
+
+    fn paths_of(&self, store: &Store) -> StorePaths {
+        StorePaths::new(&self.root(), store.portal())
+    }
+
     fn locked(&self) -> WriteGuard {
         self.lock_as(samples::owner()).unwrap().0
     }
 
     fn lock_as(&self, owner: LockOwner) -> Result<(WriteGuard, Option<Text>), StoreError> {
-        self.store.lock(owner, clock())
+        self.store.lock(owner, clock()).wait()
     }
 }
+
+/// Waits for the end of a future.
+trait Wait: Future + Sized {
+    fn wait(self) -> Self::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(self)
+    }
+}
+
+impl<F: Future> Wait for F {}
 
 /// Overwrites a file of the store, as damage or another program would.
 fn put(path: &Path, bytes: &[u8]) {

@@ -24,9 +24,9 @@ fn records() -> Vec<JournalRecord> {
 fn closed_run(world: &World) -> Vec<String> {
     let mut locked = world.locked();
     let [JournalRecord::Opened(header), rest @ ..] = &records()[..] else { panic!("no head") };
-    let mut log = locked.start_run(samples::run(), header.clone()).unwrap();
-    log.save_backups(&[(samples::personal(7), &samples::layout("mine"))]).unwrap();
-    log.append(rest).unwrap();
+    let mut log = locked.start_run(samples::run(), header.clone()).wait().unwrap();
+    log.save_backups(&[(samples::personal(7), &samples::layout("mine"))]).wait().unwrap();
+    log.append(rest).wait().unwrap();
     (1..)
         .zip(&records())
         .map(|(number, record)| checked_line(&encode_record(number, record).unwrap()))
@@ -34,8 +34,8 @@ fn closed_run(world: &World) -> Vec<String> {
 }
 
 fn salvage(world: &World, journal: &[u8]) -> SalvagedJournal {
-    put(&world.store.paths.journal(&samples::run()), journal);
-    world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap()
+    put(&world.paths().of(&Place::Journal(samples::run())), journal);
+    world.store.salvage(&samples::run(), UserId::new(1).unwrap()).wait().unwrap()
 }
 
 #[test]
@@ -79,10 +79,14 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
         if lost == JournalLoss::Nothing {
             assert_eq!(found.records, records()[1..], "{what}");
         }
-        assert_eq!(world.store.unfinished().unwrap().is_some(), what.starts_with("torn"), "{what}");
+        assert_eq!(
+            world.store.unfinished().wait().unwrap().is_some(),
+            what.starts_with("torn"),
+            "{what}"
+        );
     }
     // Without an end in the audit log the run was killed, and its torn line was never synced.
-    put(&world.store.paths.audit(), b"");
+    put(&world.paths().of(&Place::Audit), b"");
     assert_eq!(
         salvage(&world, (all(&[0, 1]) + &line(2)[..30]).as_bytes()).lost,
         JournalLoss::TornLine
@@ -94,11 +98,11 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
 fn salvage_of_any_flipped_bit_gives_whole_records_alone_and_tells_the_damage() {
     let world = World::new();
     let lines = closed_run(&world);
-    let path = world.store.paths.journal(&samples::run());
+    let path = world.paths().of(&Place::Journal(samples::run()));
     let all = records();
     samples::flip_every_bit(lines.concat().as_bytes(), |damaged| {
         super::corruption::put_quickly(&path, damaged);
-        let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap();
+        let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).wait().unwrap();
         assert!(found.damage.is_some());
         assert!(found.records.iter().all(|record| all.contains(record)), "{found:?}");
         assert!(
@@ -113,7 +117,7 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
     let world = World::new();
     let lines = closed_run(&world);
     let headless = lines[1..].concat();
-    let (store, run) = (&world.store, samples::run());
+    let run = samples::run();
     let whole = samples::header(&[samples::personal(7), samples::personal(8)]);
     let report = RunReport {
         run: run.clone(),
@@ -121,17 +125,17 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
         interrupted: Interrupted::No,
         targets: vec![(samples::personal(7), Outcome::Reset)],
     };
-    world.locked().write_run_report(&report).unwrap();
+    world.locked().write_run_report(&report).wait().unwrap();
     assert_eq!(salvage(&world, headless.as_bytes()).header, Some(whole));
-    fs::remove_file(store.paths.report(&run)).unwrap();
+    fs::remove_file(world.paths().of(&Place::Report(run.clone()))).unwrap();
 
     let plan = crate::records::plan_file::PlanFile::new(samples::plan()).unwrap();
-    world.locked().write_plan(&run, &plan.encode().unwrap()).unwrap();
+    world.locked().write_plan(&run, plan.encode().unwrap()).wait().unwrap();
     let header = salvage(&world, headless.as_bytes()).header.unwrap();
     let planned: Vec<CardKey> = header.targets.iter().map(|target| target.key).collect();
     assert_eq!(header.portal, plan.content.portal);
     assert_eq!(planned, plan.content.targets.iter().map(|target| target.key).collect::<Vec<_>>());
-    fs::remove_file(store.paths.plan(&run)).unwrap();
+    fs::remove_file(world.paths().of(&Place::Plan(run.clone()))).unwrap();
 
     let header = salvage(&world, headless.as_bytes()).header.unwrap();
     assert_eq!((header.portal, header.purpose), (samples::portal(), RunPurpose::Apply));
@@ -139,7 +143,7 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
         (header.targets.len(), header.caller, header.trust),
         (2, UserId::new(1).unwrap(), None)
     );
-    put(&store.paths.audit(), b"");
+    put(&world.paths().of(&Place::Audit), b"");
     assert_eq!(salvage(&world, headless.as_bytes()).header, None);
 }
 
@@ -147,31 +151,36 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
 fn run_with_damaged_lines_is_reopened_behind_them_and_closed() {
     let world = World::new();
     let lines = closed_run(&world);
-    let path = world.store.paths.journal(&samples::run());
+    let path = world.paths().of(&Place::Journal(samples::run()));
     let mut odd_end = lines[..3].concat().into_bytes();
     *odd_end.last_mut().unwrap() = b'?';
     let mut middle = lines[..3].concat().into_bytes();
     middle[lines[0].len() + 20] ^= 1;
     for journal in [odd_end, middle] {
-        put(&world.store.paths.audit(), b"");
+        put(&world.paths().of(&Place::Audit), b"");
         put(&path, &journal);
-        assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
+        assert_eq!(world.store.unfinished().wait().unwrap(), Some(samples::run()));
         let closing = JournalRecord::Closed { interrupted: Interrupted::Yes };
         world
             .locked()
             .reopen_run(&samples::run())
+            .wait()
             .unwrap()
             .append(std::slice::from_ref(&closing))
+            .wait()
             .unwrap();
         assert!(fs::read(&path).unwrap().starts_with(&journal), "what was there stays");
-        assert_eq!(world.store.unfinished().unwrap(), None);
-        let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap();
+        assert_eq!(world.store.unfinished().wait().unwrap(), None);
+        let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).wait().unwrap();
         assert_eq!(
             (found.records.last(), found.lost),
             (Some(&closing), JournalLoss::Lines),
             "{found:?}"
         );
-        assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
+        assert!(matches!(
+            world.store.journal(&samples::run()).wait(),
+            Err(StoreError::Damaged { .. })
+        ));
     }
 }
 
@@ -179,7 +188,7 @@ fn run_with_damaged_lines_is_reopened_behind_them_and_closed() {
 fn trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
     let world = World::new();
     closed_run(&world);
-    let path = world.store.paths.audit();
+    let path = world.paths().of(&Place::Audit);
     let whole = fs::read(&path).unwrap();
     let mut tried = 0;
     samples::flip_every_bit(&whole, |damaged| {
@@ -190,18 +199,23 @@ fn trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
         }
         put(&path, damaged);
         let mut locked = world.locked();
-        assert!(locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"plan"))).is_err());
-        assert!(locked.accept_damaged_audit_log().unwrap().is_some());
-        locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"plan"))).unwrap();
+        assert!(
+            locked
+                .audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"plan")))
+                .wait()
+                .is_err()
+        );
+        assert!(locked.accept_damaged_audit_log().wait().unwrap().is_some());
+        locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"plan"))).wait().unwrap();
         let after = fs::read(&path).unwrap();
         assert!(after.starts_with(damaged) && after.len() > damaged.len());
-        assert!(world.store.audit_entries().is_err());
+        assert!(world.store.audit_entries().wait().is_err());
         drop(locked);
         // The next record follows it.
         let mut locked = world.locked();
-        assert!(locked.accept_damaged_audit_log().unwrap().is_some());
-        locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"next"))).unwrap();
-        assert!(world.store.audit_entries().is_err());
+        assert!(locked.accept_damaged_audit_log().wait().unwrap().is_some());
+        locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"next"))).wait().unwrap();
+        assert!(world.store.audit_entries().wait().is_err());
     });
     assert!(tried > 1000);
 }
@@ -209,35 +223,39 @@ fn trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
 #[test]
 fn labels_of_another_portal_or_damaged_ones_are_an_error() {
     let world = World::new();
-    assert_eq!(world.store.field_labels().unwrap(), None);
+    assert_eq!(world.store.field_labels().wait().unwrap(), None);
     let labels = samples::portal_labels();
-    world.store.save_field_labels(&labels).unwrap();
-    assert_eq!(world.store.field_labels().unwrap(), Some(labels));
-    let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
-    other.paths.make().unwrap();
-    fs::copy(world.store.paths.field_labels(), other.paths.field_labels()).unwrap();
-    assert!(matches!(other.field_labels(), Err(StoreError::Damaged { .. })));
-    put(&world.store.paths.field_labels(), b"{");
-    assert!(matches!(world.store.field_labels(), Err(StoreError::Damaged { .. })));
+    world.store.save_field_labels(&labels).wait().unwrap();
+    assert_eq!(world.store.field_labels().wait().unwrap(), Some(labels));
+    let other =
+        Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
+    world.paths_of(&other).make().unwrap();
+    fs::copy(world.paths().of(&Place::FieldLabels), world.paths_of(&other).of(&Place::FieldLabels))
+        .unwrap();
+    assert!(matches!(other.field_labels().wait(), Err(StoreError::Damaged { .. })));
+    put(&world.paths().of(&Place::FieldLabels), b"{");
+    assert!(matches!(world.store.field_labels().wait(), Err(StoreError::Damaged { .. })));
 }
 
 #[test]
 fn read_proof_of_another_portal_or_a_damaged_one_is_an_error_and_a_forgotten_one_is_gone() {
     let world = World::new();
-    assert_eq!(world.store.read_proof().unwrap(), None);
-    world.store.delete_read_proof().unwrap();
+    assert_eq!(world.store.read_proof().wait().unwrap(), None);
+    world.store.delete_read_proof().wait().unwrap();
     let proof = samples::read_proof();
-    world.store.save_read_proof(&proof).unwrap();
-    assert_eq!(world.store.read_proof().unwrap(), Some(proof.clone()));
-    let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
-    other.paths.make().unwrap();
-    fs::copy(world.store.paths.read_proof(), other.paths.read_proof()).unwrap();
-    assert!(matches!(other.read_proof(), Err(StoreError::Damaged { .. })));
+    world.store.save_read_proof(&proof).wait().unwrap();
+    assert_eq!(world.store.read_proof().wait().unwrap(), Some(proof.clone()));
+    let other =
+        Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
+    world.paths_of(&other).make().unwrap();
+    fs::copy(world.paths().of(&Place::ReadProof), world.paths_of(&other).of(&Place::ReadProof))
+        .unwrap();
+    assert!(matches!(other.read_proof().wait(), Err(StoreError::Damaged { .. })));
     let newer = crate::records::ReadProof { evidence: TrustEvidence::DifferingRead, ..proof };
-    world.store.save_read_proof(&newer).unwrap();
-    assert_eq!(world.store.read_proof().unwrap(), Some(newer));
-    put(&world.store.paths.read_proof(), b"{");
-    assert!(matches!(world.store.read_proof(), Err(StoreError::Damaged { .. })));
-    world.store.delete_read_proof().unwrap();
-    assert_eq!(world.store.read_proof().unwrap(), None);
+    world.store.save_read_proof(&newer).wait().unwrap();
+    assert_eq!(world.store.read_proof().wait().unwrap(), Some(newer));
+    put(&world.paths().of(&Place::ReadProof), b"{");
+    assert!(matches!(world.store.read_proof().wait(), Err(StoreError::Damaged { .. })));
+    world.store.delete_read_proof().wait().unwrap();
+    assert_eq!(world.store.read_proof().wait().unwrap(), None);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::wait::Wait as _;
 use recard::emulator::{Emulator, EmulatorOptions, Release};
 use recard::model::PortalId;
 use recard::ports::{Clock, LockOwner};
@@ -256,7 +257,8 @@ fn doctor_tells_a_live_lock_owner_from_a_dead_one() {
         (check["verdict"].as_str().unwrap().to_owned(), check["text"].as_str().unwrap().to_owned())
     };
     assert_eq!(lock(), ("ok".to_owned(), "free".to_owned()));
-    let store = Store::open(&env.at(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
+    let store =
+        Store::open(&env.at(".recard").into(), &PortalId::new("embedded").unwrap()).unwrap();
     let owner = |host: &str| LockOwner {
         process: std::process::id(),
         host: host.to_owned(),
@@ -266,7 +268,7 @@ fn doctor_tells_a_live_lock_owner_from_a_dead_one() {
     };
     let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let here = here.trim();
-    let (locked, _) = store.lock(owner(here), Arc::new(Standing)).unwrap();
+    let (locked, _) = store.lock(owner(here), Arc::new(Standing)).wait().unwrap();
     let name = std::fs::read_to_string(env.at(".recard/portals/embedded/lock")).unwrap();
     let lives = |(verdict, text): (String, String)| {
         assert!(
@@ -329,7 +331,7 @@ async fn doctor_on_every_release_and_for_every_caller_contradicts_itself_nowhere
 fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
     let env = TestEnv::new();
     let portal = PortalId::new("embedded").unwrap();
-    let store = Store::open(&env.at(".recard"), &portal).unwrap();
+    let store = Store::open(&env.at(".recard").into(), &portal).unwrap();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let owner = LockOwner {
         process: std::process::id(),
@@ -338,7 +340,7 @@ fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
         command: "apply".to_owned(),
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
-    let (mut locked, _) = store.lock(owner, Arc::new(Standing)).unwrap();
+    let (mut locked, _) = store.lock(owner, Arc::new(Standing)).wait().unwrap();
     let header = recard::ports::RunHeader {
         purpose: recard::ports::RunPurpose::Apply,
         portal,
@@ -351,7 +353,7 @@ fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
         targets: Vec::new(),
     };
     let run: recard::model::RunId = "20261101T090000Z-1a2b3c".parse().unwrap();
-    drop(locked.start_run(run, header).unwrap());
+    drop(locked.start_run(run, header).wait().unwrap());
     let told = env.run(&["doctor", "--portal", "embedded"]).stdout;
     assert!(
         told.contains("that process lives")

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::outputs::{FORMATS, check, in_every_format, manifest};
 use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::wait::Wait as _;
 
 #[test]
 fn exit_code_is_0_when_converged_and_2_with_changes_pending() {
@@ -128,7 +129,8 @@ impl Clock for Standing {
 #[test]
 fn exit_code_of_a_locked_portal_is_6() {
     let env = TestEnv::quickstart();
-    let store = Store::open(&env.at(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
+    let store =
+        Store::open(&env.at(".recard").into(), &PortalId::new("embedded").unwrap()).unwrap();
     let owner = LockOwner {
         process: std::process::id(),
         host: "build".to_owned(),
@@ -136,7 +138,7 @@ fn exit_code_of_a_locked_portal_is_6() {
         command: "apply".to_owned(),
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
-    let _locked = store.lock(owner, Arc::new(Standing)).unwrap();
+    let _locked = store.lock(owner, Arc::new(Standing)).wait().unwrap();
     in_every_format(
         &env,
         &["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"],

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
+use crate::support::wait::Wait as _;
 
 /// Expected end of a command line.
 enum End {
@@ -202,9 +203,9 @@ fn history_is_limited_by_number_and_time_newest_first_in_every_format() {
         found.dedup();
         found
     };
-    let store = recard::store::Store::open(&env.at(".recard"), &"embedded".parse().unwrap());
+    let store = recard::store::Store::open(&env.at(".recard").into(), &"embedded".parse().unwrap());
     let all: Vec<String> =
-        store.unwrap().run_ids().unwrap().iter().rev().map(ToString::to_string).collect();
+        store.unwrap().run_ids().wait().unwrap().iter().rev().map(ToString::to_string).collect();
     assert_eq!(all.len(), 4);
     for format in ["text", "json", "markdown", "csv"] {
         let whole = env.run_embedded(&format!("history -o {format}"));

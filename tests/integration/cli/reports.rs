@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::company::resets_sent;
 use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::wait::Wait as _;
 
 const RESET: &str = "crm.lead.details.configuration.reset";
 const APPLY: [&str; 6] = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
@@ -27,7 +28,8 @@ fn killed_apply(env: &TestEnv) -> RunId {
     let mut command = env.command(&APPLY);
     command.stdout(Stdio::null()).stderr(File::create(&stderr).unwrap());
     let mut child = command.spawn().unwrap();
-    while resets_sent(env.emulator()) == before || env.store().unfinished().ok().flatten().is_none()
+    while resets_sent(env.emulator()) == before
+        || env.store().unfinished().wait().ok().flatten().is_none()
     {
         let ended = child.try_wait().unwrap();
         assert!(ended.is_none(), "{ended:?}: {}", std::fs::read_to_string(&stderr).unwrap());
@@ -36,7 +38,7 @@ fn killed_apply(env: &TestEnv) -> RunId {
     child.kill().unwrap();
     child.wait().unwrap();
     set_faults(env, &json!([]));
-    env.store().unfinished().unwrap().unwrap()
+    env.store().unfinished().wait().unwrap().unwrap()
 }
 
 /// Runs a command whose stdout cannot be written: a full device, or a pipe without a reader.
@@ -96,7 +98,7 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
         ] {
             assert!(ended.stderr.contains(told), "{stdout}: {told}: {ended:?}");
         }
-        assert_eq!(env.store().unfinished().unwrap(), None);
+        assert_eq!(env.store().unfinished().await.unwrap(), None);
         let back = env.run(&[
             "restore",
             &run.to_string(),
@@ -118,11 +120,11 @@ async fn resume_with_a_ledger_that_cannot_be_read_leaves_the_run_unfinished() {
     for ledger in ["missing.json", ".", "lead.yaml"] {
         let refused = env.run(&[&resume[..], &[ledger]].concat());
         assert_eq!(refused.code, 1, "{ledger}: {refused:?}");
-        assert_eq!(env.store().unfinished().unwrap().as_ref(), Some(&run), "{ledger}");
+        assert_eq!(env.store().unfinished().await.unwrap().as_ref(), Some(&run), "{ledger}");
     }
     let resumed = env.run(&resume[..5]);
     assert!(resumed.stdout.contains(&run.to_string()), "{resumed:?}");
-    assert_eq!(env.store().unfinished().unwrap(), None);
+    assert_eq!(env.store().unfinished().await.unwrap(), None);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::support::company::resets_sent;
 use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
+use crate::support::wait::Wait as _;
 
 /// The promise is a second. A machine that does much else may take a little more, and what is stuck
 /// takes a minute.
@@ -76,7 +77,7 @@ fn piped(command: &mut Command) -> Child {
 
 /// Waits until a run has begun and its first request is under way.
 fn wait_until_a_reset_is_sent(store: &Store) {
-    while !store.unfinished().is_ok_and(|run| run.is_some()) {
+    while !store.unfinished().wait().is_ok_and(|run| run.is_some()) {
         std::thread::yield_now();
     }
     std::thread::sleep(Duration::from_millis(300));
@@ -172,7 +173,7 @@ async fn signal_ends_reads_of_a_stuck_portal_and_each_output_reports_it() {
         emulator.set_faults(&json!([])).unwrap();
         // It has ended in order: its name is in no lock.
         let store = env.store();
-        assert_eq!(store.lock_owner().unwrap(), None, "{arguments:?}");
+        assert_eq!(store.lock_owner().await.unwrap(), None, "{arguments:?}");
     }
     assert_eq!(resets_sent(emulator), 0);
 }
@@ -190,7 +191,7 @@ async fn signal_ends_a_wait_for_the_lock_or_git() {
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
     let apply = ["apply", "-f", "lead.yaml", "--auto-approve", "--lock-timeout", "10m"];
-    let held = store.lock(owner, Arc::new(Standing)).unwrap();
+    let held = store.lock(owner, Arc::new(Standing)).await.unwrap();
     for (name, code) in SIGNALS {
         let before = emulator.counters().requests;
         let child = piped(&mut env.command(&apply));
@@ -230,7 +231,7 @@ async fn signal_ends_the_wait_for_late_requests() {
     child.kill().unwrap();
     child.wait().unwrap();
     emulator.set_faults(&json!([])).unwrap();
-    let run = store.unfinished().unwrap().unwrap();
+    let run = store.unfinished().await.unwrap().unwrap();
     let before = emulator.counters().requests;
     let child = piped(&mut env.command(&["recover", "--settle-time", "5m"]));
     while emulator.counters().requests == before {
@@ -240,8 +241,8 @@ async fn signal_ends_the_wait_for_late_requests() {
     signal(&child, "TERM");
     let ended = tokio::task::block_in_place(|| ends_soon(child, "recover"));
     assert_eq!(ended.code, 143, "{ended:?}");
-    assert_eq!(store.unfinished().unwrap(), Some(run));
-    assert_eq!(store.lock_owner().unwrap(), None);
+    assert_eq!(store.unfinished().await.unwrap(), Some(run));
+    assert_eq!(store.lock_owner().await.unwrap(), None);
     // The caller is known, and the cards are not shown.
     emulator.set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 60_000}])).unwrap();
     let before = emulator.counters().requests;
@@ -254,7 +255,7 @@ async fn signal_ends_the_wait_for_late_requests() {
     assert_eq!(ended.code, 130, "{ended:?}");
     emulator.set_faults(&json!([])).unwrap();
     assert_ne!(env.run(&["recover", "--settle-time", "0s"]).code, 1);
-    assert_eq!(store.unfinished().unwrap(), None);
+    assert_eq!(store.unfinished().await.unwrap(), None);
 }
 
 #[test]
@@ -296,7 +297,7 @@ async fn signal_during_a_write_waits_for_it_and_a_second_one_does_not() {
         let ended =
             tokio::task::block_in_place(|| CommandOutput::of(child.wait_with_output().unwrap()));
         assert_eq!(ended.code, 143, "{ended:?}");
-        assert_eq!(store.unfinished().unwrap().is_some(), signals == 2, "{ended:?}");
+        assert_eq!(store.unfinished().await.unwrap().is_some(), signals == 2, "{ended:?}");
         assert_eq!(begun.elapsed() < Duration::from_secs(2), signals == 2, "{ended:?}");
     }
 }

@@ -108,7 +108,7 @@ impl RunLog for Watched {
         self.log.run()
     }
 
-    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    async fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         let number = self.back_ups;
         self.back_ups += 1;
         if self.fails_at == Some(number) {
@@ -119,10 +119,10 @@ impl RunLog for Watched {
                 source,
             });
         }
-        self.log.save_backups(cards)
+        self.log.save_backups(cards).await
     }
 
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    async fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
         for record in records {
             if let JournalRecord::Intent { targets } = record {
                 let backups = &self.log.disk().backups;
@@ -130,14 +130,14 @@ impl RunLog for Watched {
                 digests.for_each(|digest| assert!(backups.contains_key(digest), "{record:?}"));
             }
         }
-        self.log.append(records)
+        self.log.append(records).await
     }
 
-    fn record_reset(
+    async fn record_reset(
         &mut self,
         entries: &[(Generation, CardKey, LedgerEntry)],
     ) -> Result<(), StoreError> {
-        self.log.record_reset(entries)
+        self.log.record_reset(entries).await
     }
 }
 

@@ -56,7 +56,7 @@ impl Scene {
         let records = of.records();
         let keys = restorable(&records).unwrap();
         let snapshot = observe(&self.portal, &self.portal.identity(), &keys, &quiet).await.unwrap();
-        plan_restore(of.run(), &records, of, &snapshot, NewerLayouts::Overwrite).unwrap()
+        plan_restore(of.run(), &records, of, &snapshot, NewerLayouts::Overwrite).await.unwrap()
     }
 
     fn open(&mut self, plan: &RestorePlan) -> InMemoryLog {

@@ -50,8 +50,9 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> boo
     // come back.
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let run = survivor.run().clone();
-    let plan =
-        plan_restore(&run, &survivor.records(), &survivor, &snapshot, NewerLayouts::Keep).unwrap();
+    let plan = plan_restore(&run, &survivor.records(), &survivor, &snapshot, NewerLayouts::Keep)
+        .await
+        .unwrap();
     let mut log = InMemoryLog::open(&disk, 2, RunPurpose::Restore(run), plan.planned_cards());
     let restored = restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
     assert!(is_clean(restored.totals), "{restored:?} at step {steps} {cut:?}");

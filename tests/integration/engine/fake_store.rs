@@ -98,14 +98,14 @@ impl RunLog for InMemoryLog {
         &self.run
     }
 
-    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    async fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         self.write(|disk| {
             disk.backups
                 .extend(cards.iter().map(|(_, layout)| (layout.digest(), (*layout).clone())))
         })
     }
 
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    async fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
         let noted = std::mem::take(&mut self.noted);
         self.write(|disk| {
             let journal = disk.journals.entry(self.run.clone()).or_default();
@@ -113,17 +113,17 @@ impl RunLog for InMemoryLog {
         })
     }
 
-    fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    async fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
         // A part of the unsynced records may have reached the disk anyway.
         let noted = std::mem::replace(&mut self.noted, records.to_vec());
         self.write(|disk| disk.journals.entry(self.run.clone()).or_default().extend(noted))
     }
 
-    fn sync(&mut self) -> Result<(), StoreError> {
-        self.append(&[])
+    async fn sync(&mut self) -> Result<(), StoreError> {
+        self.append(&[]).await
     }
 
-    fn record_reset(
+    async fn record_reset(
         &mut self,
         entries: &[(Generation, CardKey, LedgerEntry)],
     ) -> Result<(), StoreError> {
@@ -136,7 +136,7 @@ impl RunLog for InMemoryLog {
 }
 
 impl Archive for InMemoryLog {
-    fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
+    async fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
         self.disk()
             .journals
             .get(run)
@@ -144,7 +144,12 @@ impl Archive for InMemoryLog {
             .ok_or_else(|| StoreError::Missing(format!("run {run}")))
     }
 
-    fn backup(&self, _run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
+    async fn backup(
+        &self,
+        _run: &RunId,
+        target: CardKey,
+        digest: Digest,
+    ) -> Result<Layout, StoreError> {
         self.disk()
             .backups
             .get(&digest)

@@ -42,13 +42,14 @@ async fn layout_saved_before_a_reset_is_kept_even_if_saved_again_behind_it() {
     // The newest layout stays unless the caller overwrites it.
     let (portal, records) = (InMemoryPortal::new(&world), done.log.records());
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
-    let decision = |newer| {
-        let plan = plan_restore(done.log.run(), &records, &done.log, &snapshot, newer).unwrap();
+    let decision = async |newer| {
+        let plan =
+            plan_restore(done.log.run(), &records, &done.log, &snapshot, newer).await.unwrap();
         plan.targets[0].decision.clone()
     };
-    assert_eq!(decision(NewerLayouts::Keep), RestoreDecision::NewerKept(layout("last")));
+    assert_eq!(decision(NewerLayouts::Keep).await, RestoreDecision::NewerKept(layout("last")));
     let back = RestoreDecision::Restore { wanted: between, over: Some(layout("last")) };
-    assert_eq!(decision(NewerLayouts::Overwrite), back);
+    assert_eq!(decision(NewerLayouts::Overwrite).await, back);
 }
 
 #[tokio::test]
@@ -134,22 +135,22 @@ impl RunLog for Full {
         self.log.run()
     }
 
-    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    async fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         if cards.iter().any(|(_, layout)| layout.digest() == self.refused) {
             return Err(StoreError::Missing("room on the disk".to_owned()));
         }
-        self.log.save_backups(cards)
+        self.log.save_backups(cards).await
     }
 
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        self.log.append(records)
+    async fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        self.log.append(records).await
     }
 
-    fn record_reset(
+    async fn record_reset(
         &mut self,
         entries: &[(Generation, CardKey, LedgerEntry)],
     ) -> Result<(), StoreError> {
-        self.log.record_reset(entries)
+        self.log.record_reset(entries).await
     }
 }
 

@@ -32,7 +32,7 @@ async fn restore_save_before_the_set_is_stored_again_and_never_reported_as_resto
     let portal = InMemoryPortal::new(&world);
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let undo =
-        plan_restore(log.run(), &log.records(), &log, &snapshot, NewerLayouts::Keep).unwrap();
+        plan_restore(log.run(), &log.records(), &log, &snapshot, NewerLayouts::Keep).await.unwrap();
     assert_eq!(undo.targets[0].decision, RestoreDecision::AsBefore);
 }
 
@@ -169,6 +169,7 @@ async fn restore_of_a_run_looks_at_every_card_that_a_write_was_sent_for() {
         observe(&portal, &portal.identity(), &[simple(2), simple(3)], &quiet).await.unwrap();
     let plan =
         plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep)
+            .await
             .unwrap();
     assert_eq!(plan.actions().count(), 2);
 }
@@ -249,6 +250,7 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let plan =
         plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep)
+            .await
             .unwrap();
     assert_eq!(
         plan.targets[0].decision,

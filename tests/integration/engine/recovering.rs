@@ -1,6 +1,7 @@
 //! Recover: settles what a cut run left open, and believes no read that is not proven.
 
 use super::*;
+use crate::support::wait::Wait as _;
 
 /// Returns a run of user 1 that was cut in the reset of some cards that read "two".
 fn cut_in_reset(keys: &[CardKey]) -> InMemoryLog {
@@ -11,6 +12,7 @@ fn cut_in_reset(keys: &[CardKey]) -> InMemoryLog {
     log.append(&[JournalRecord::Intent {
         targets: keys.iter().map(|key| (*key, digest)).collect(),
     }])
+    .wait()
     .unwrap();
     log
 }
@@ -52,6 +54,7 @@ async fn layout_that_is_there_again_is_not_put_back_by_a_recovery_whoever_stored
         digest: layout("newer").digest(),
         purpose: SetPurpose::Compensation,
     }])
+    .await
     .unwrap();
     let recovered = recover(&portal, &mut log.clone(), &log).await.unwrap();
     assert_eq!(
@@ -74,6 +77,7 @@ async fn recovery_as_somebody_else_is_refused_where_it_needs_the_one_who_made_th
             digest: layout("newer").digest(),
             purpose: SetPurpose::Compensation,
         }])
+        .await
         .unwrap();
     for log in [own, put_back] {
         let before = log.records();

@@ -13,14 +13,15 @@ async fn restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let first = done.log.run().clone();
     let records = done.log.records();
-    let kept = plan_restore(&first, &records, &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    let kept =
+        plan_restore(&first, &records, &done.log, &snapshot, NewerLayouts::Keep).await.unwrap();
     assert_eq!(kept.actions().count(), 1);
     assert_eq!(kept.targets[1].decision, RestoreDecision::NewerKept(layout("newer")));
 
     let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
     let archive = InMemoryLog::open(&disk, 3, RunPurpose::Apply, Vec::new());
     let told =
-        plan_restore(&first, &records, &archive, &snapshot, NewerLayouts::Overwrite).unwrap();
+        plan_restore(&first, &records, &archive, &snapshot, NewerLayouts::Overwrite).await.unwrap();
     let mut log = InMemoryLog::open(&disk, 2, RunPurpose::Restore(first), told.planned_cards());
     let (_, stop) = cancellation();
     let report = restore(&portal, &mut log, &told, just_read(), &stop, &quiet).await.unwrap();
@@ -30,8 +31,9 @@ async fn restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let second = log.run().clone();
     // The restore's own layout does not count as newer, and its undo needs no further permission.
-    let undo =
-        plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Keep).unwrap();
+    let undo = plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Keep)
+        .await
+        .unwrap();
     let mut log = InMemoryLog::open(&disk, 4, RunPurpose::Restore(second), undo.planned_cards());
     let report = restore(&portal, &mut log, &undo, just_read(), &stop, &quiet).await.unwrap();
     assert!(is_clean(report.totals));
@@ -51,6 +53,7 @@ async fn undone_restore_leaves_alone_what_was_saved_since() {
     let first = done.log.run().clone();
     let plan =
         plan_restore(&first, &done.log.records(), &done.log, &snapshot, NewerLayouts::Overwrite)
+            .await
             .unwrap();
     let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
     let mut log = InMemoryLog::open(&disk, 2, RunPurpose::Restore(first), plan.planned_cards());
@@ -64,17 +67,20 @@ async fn undone_restore_leaves_alone_what_was_saved_since() {
         world.lock().unwrap().rows.insert(key, layout(saved));
     }
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
-    let decisions = |newer| {
-        let undo = plan_restore(log.run(), &log.records(), &log, &snapshot, newer).unwrap();
+    let decisions = async |newer| {
+        let undo = plan_restore(log.run(), &log.records(), &log, &snapshot, newer).await.unwrap();
         undo.targets.into_iter().map(|target| target.decision).collect::<Vec<_>>()
     };
     let remove = RestoreDecision::Remove(layout("two"));
     let kept = ["saved", "saved too"].map(|name| RestoreDecision::NewerKept(layout(name)));
-    assert_eq!(decisions(NewerLayouts::Keep), [remove.clone(), kept[0].clone(), kept[1].clone()]);
+    assert_eq!(
+        decisions(NewerLayouts::Keep).await,
+        [remove.clone(), kept[0].clone(), kept[1].clone()]
+    );
     let back =
         RestoreDecision::Restore { wanted: layout("older"), over: Some(layout("saved too")) };
     assert_eq!(
-        decisions(NewerLayouts::Overwrite),
+        decisions(NewerLayouts::Overwrite).await,
         [remove, RestoreDecision::Remove(layout("saved")), back]
     );
 }
@@ -89,8 +95,9 @@ async fn restore_names_what_the_portal_did_not_keep() {
     world.lock().unwrap().faults.extend([(writes, kept()), (writes + 1, kept())]);
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let run = done.log.run().clone();
-    let plan =
-        plan_restore(&run, &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    let plan = plan_restore(&run, &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep)
+        .await
+        .unwrap();
     let mut log =
         InMemoryLog::open(&Arc::default(), 2, RunPurpose::Restore(run), plan.planned_cards());
     let (_, stop) = cancellation();

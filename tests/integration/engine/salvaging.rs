@@ -2,6 +2,7 @@
 //! to, and only the portal tells.
 
 use super::*;
+use crate::support::wait::Wait as _;
 
 fn salvaged(records: &[JournalRecord], lost: JournalLoss, backups: &[&str]) -> SalvagedJournal {
     let backups = backups.iter().map(|name| (None, layout(name).digest())).collect();
@@ -39,7 +40,7 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
         (JournalLoss::TornLine, vec![3], vec![]),
         (JournalLoss::Nothing, vec![3], vec![]),
     ] {
-        let mended = mend(header.clone(), &salvaged(&records, lost, &kept), &log);
+        let mended = mend(header.clone(), &salvaged(&records, lost, &kept), &log).wait();
         assert_eq!(
             mended.added.keys().copied().collect::<Vec<_>>(),
             added.iter().copied().map(simple).collect::<Vec<_>>()
@@ -52,27 +53,30 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
     // nothing.
     let same = [planned(2, "two"), planned(3, "two")].to_vec();
     let (header, log) = head(RunPurpose::Apply, same);
-    let mended = mend(header.clone(), &salvaged(&records, JournalLoss::Nothing, &["two"]), &log);
+    let mended =
+        mend(header.clone(), &salvaged(&records, JournalLoss::Nothing, &["two"]), &log).wait();
     assert!(mended.added.is_empty(), "{mended:?}");
     let mut closed = records.to_vec();
     closed.push(JournalRecord::Closed { interrupted: Interrupted::Yes });
     assert!(
         mend(header.clone(), &salvaged(&closed, JournalLoss::TornLine, &["two"]), &log)
+            .wait()
             .added
             .is_empty()
     );
     // Backups that no record names are counted.
-    let mended = mend(header, &salvaged(&records, JournalLoss::Lines, &["two", "newer"]), &log);
+    let mended =
+        mend(header, &salvaged(&records, JournalLoss::Lines, &["two", "newer"]), &log).wait();
     assert_eq!(mended.unnamed_backups, 1);
 }
 
 #[test]
 fn restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed() {
     let (_, mut applied) = head(RunPurpose::Apply, vec![planned(2, "two")]);
-    applied.append(&[intent(2, "two"), settled(2, Outcome::Reset)]).unwrap();
+    applied.append(&[intent(2, "two"), settled(2, Outcome::Reset)]).wait().unwrap();
     let targets = [2, 3].map(|id| PlannedCard { key: simple(id), digest: None, generation: None });
     let (header, _) = head(RunPurpose::Restore(applied.run().clone()), targets.to_vec());
-    let mended = mend(header.clone(), &salvaged(&[], JournalLoss::Lines, &[]), &applied);
+    let mended = mend(header.clone(), &salvaged(&[], JournalLoss::Lines, &[]), &applied).wait();
     let sent = JournalRecord::SetIntent {
         target: simple(2),
         digest: layout("two").digest(),
@@ -88,7 +92,8 @@ fn restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed()
         RunHeader { targets: Vec::new(), ..header },
         &salvaged(&[sent], JournalLoss::Lines, &[]),
         &applied,
-    );
+    )
+    .wait();
     assert_eq!(mended.unplanned, [simple(2)].into());
 }
 
@@ -99,7 +104,8 @@ async fn recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_att
     // One card is gone, one is unchanged, one was customized again.
     let world = world(&[(simple(3), "three"), (simple(4), "newer")]);
     let portal = InMemoryPortal::new(&world);
-    let mended = mend(header, &salvaged(&[], JournalLoss::Lines, &["two", "three", "four"]), &log);
+    let mended =
+        mend(header, &salvaged(&[], JournalLoss::Lines, &["two", "three", "four"]), &log).await;
     let identity = portal.identity();
     let report = recard::engine::recover(
         &portal,

@@ -53,7 +53,7 @@ async fn app_two_portals_at_the_same_time_do_not_touch_each_other() {
     let (first, second) = tokio::join!(one.life(), other.life());
     assert_eq!((first, second), ([2, 2, 0], [2, 2, 0]));
     for tenant in [&one, &other] {
-        assert_eq!(tenant.session.store.run_ids().unwrap().len(), 1);
+        assert_eq!(tenant.session.store.run_ids().await.unwrap().len(), 1);
         assert_eq!(tenant.emulator.complaints(), []);
     }
 }

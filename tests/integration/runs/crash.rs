@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::support::company::manifest;
 use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::wait::Wait as _;
 
 /// Number of cards that an apply resets.
 const TARGETS: usize = 500;
@@ -51,7 +52,7 @@ fn write_manifest(env: &TestEnv, portal: &TestEnv) {
 
 /// The store of a portal in another folder than that of the portal.
 fn store_in(env: &TestEnv, portal: &TestEnv) -> Store {
-    Store::open(&env.at(".recard"), &portal.portal().parse().unwrap()).unwrap()
+    Store::open(&env.at(".recard").into(), &portal.portal().parse().unwrap()).unwrap()
 }
 
 const APPLY: [&str; 6] = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
@@ -107,7 +108,7 @@ fn survive(
     run_and_kill(&env, &APPLY, &mut chance, longest.0);
 
     let store = store_in(&env, portal);
-    let Some(run) = store.run_ids().unwrap().pop() else {
+    let Some(run) = store.run_ids().wait().unwrap().pop() else {
         assert_eq!(cards(emulator), before, "seed {seed}: something was written without a journal");
         return "before the journal";
     };
@@ -117,26 +118,26 @@ fn survive(
     let all_backed_up = |left: &BTreeMap<CardKey, Digest>| {
         for (key, digest) in before.iter().filter(|(key, _)| !left.contains_key(key)) {
             assert_eq!(
-                store.backup(&run, *key, *digest).unwrap().digest(),
+                store.backup(&run, *key, *digest).wait().unwrap().digest(),
                 *digest,
                 "seed {seed}: {key}"
             );
         }
     };
     all_backed_up(&cards(emulator));
-    let cut = store.unfinished().unwrap().is_some();
+    let cut = store.unfinished().wait().unwrap().is_some();
     if cut {
         // Nothing new is begun over it.
         let refused = env.run(&APPLY);
         assert_eq!(refused.code, 4, "seed {seed}: {refused:?}");
-        assert_eq!(store.run_ids().unwrap(), std::slice::from_ref(&run), "seed {seed}");
+        assert_eq!(store.run_ids().wait().unwrap(), std::slice::from_ref(&run), "seed {seed}");
     }
 
     let resumed = env.run(&RESUME);
     assert!([0, 3].contains(&resumed.code), "seed {seed}: {resumed:?}");
     let left = cards(emulator);
     all_backed_up(&left);
-    let summary = store.summary(&run).unwrap();
+    let summary = store.summary(&run).wait().unwrap();
     assert_eq!(summary.totals().planned() as usize, summary.header.targets.len(), "seed {seed}");
     assert_eq!(summary.header.targets.len(), TARGETS, "seed {seed}");
     assert_eq!(summary.totals().unknown, 0, "seed {seed}: every card can be read");
@@ -212,13 +213,13 @@ async fn intent_in_the_journal_of_a_killed_apply_has_its_backup() {
         child.kill().unwrap();
         child.wait().unwrap();
         let store = env.store();
-        let run = store.unfinished().unwrap().unwrap();
+        let run = store.unfinished().wait().unwrap().unwrap();
         let mut intended = BTreeSet::new();
-        for record in store.journal(&run).unwrap() {
+        for record in store.journal(&run).wait().unwrap() {
             if let JournalRecord::Intent { targets } = record {
                 for (key, digest) in targets {
                     let digest = digest.unwrap();
-                    assert_eq!(store.backup(&run, key, digest).unwrap().digest(), digest);
+                    assert_eq!(store.backup(&run, key, digest).wait().unwrap().digest(), digest);
                     intended.insert(key);
                 }
             }

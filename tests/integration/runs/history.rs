@@ -32,14 +32,16 @@ async fn history_and_show_name_actor_commit_and_manifest() {
     assert_eq!((&about["actor"], &about["commit"]), (&json!("anna"), &json!("1a2b3c4d5e6f7a8b")));
     assert_eq!((&about["planned"], &report["totals"]["planned"]), (&json!(3), &json!(3)));
     // Plan and report lie beside the journal.
-    let run = env.store().run_ids().unwrap().pop().unwrap();
-    let plan =
-        recard::records::plan_file::PlanFile::parse(&env.store().plan(&run).unwrap().unwrap())
-            .unwrap();
+    let run = env.store().run_ids().await.unwrap().pop().unwrap();
+    let plan = recard::records::plan_file::PlanFile::parse(
+        &env.store().plan(&run).await.unwrap().unwrap(),
+    )
+    .unwrap();
     assert_eq!(plan.content.targets.len(), 3);
     let kept =
-        recard::records::decode_run_report(&env.store().report(&run).unwrap().unwrap()).unwrap();
-    assert_eq!(kept, env.store().summary(&run).unwrap().into_report().unwrap());
+        recard::records::decode_run_report(&env.store().report(&run).await.unwrap().unwrap())
+            .unwrap();
+    assert_eq!(kept, env.store().summary(&run).await.unwrap().into_report().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,10 +6,11 @@ use recard::store::write_whole;
 use serde_json::json;
 
 use crate::support::env::TestEnv;
+use crate::support::wait::Wait as _;
 
 /// Returns the labels in the store.
 fn kept(env: &TestEnv) -> Option<PortalLabels> {
-    env.store().field_labels().unwrap()
+    env.store().field_labels().wait().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,10 +11,11 @@ use serde_json::json;
 use super::safeguards::APPLY;
 use crate::support::company::{ids, resets_sent};
 use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::wait::Wait as _;
 
 /// Waits until a process holds the lock of the portal.
 fn wait_until_locked(env: &TestEnv) {
-    while !matches!(env.store().lock_owner(), Ok(Some(_))) {
+    while !matches!(env.store().lock_owner().wait(), Ok(Some(_))) {
         std::thread::yield_now();
     }
 }
@@ -59,7 +60,7 @@ async fn apply_on_a_locked_portal_writes_nothing() {
         assert!(waiting.stdout.contains("No changes"), "{waiting:?}");
     });
     assert_eq!((resets_sent(env.emulator()), env.emulator().counters().rows_removed), (20, 20));
-    assert_eq!(env.store().run_ids().unwrap().len(), 1);
+    assert_eq!(env.store().run_ids().await.unwrap().len(), 1);
     assert_eq!(env.run(&["audit", "verify"]).code, 0);
     assert_eq!(env.emulator().complaints(), []);
 }
@@ -144,14 +145,14 @@ async fn signal_during_apply_finishes_the_request_and_the_journal() {
             assert!(stopped.stdout.contains("The run ended early: interrupted"), "{stopped:?}");
         });
         let store = env.store();
-        assert_eq!(store.unfinished().unwrap(), None, "the journal is complete");
-        let summary = store.summary(&store.run_ids().unwrap()[0]).unwrap();
+        assert_eq!(store.unfinished().wait().unwrap(), None, "the journal is complete");
+        let summary = store.summary(&store.run_ids().await.unwrap()[0]).await.unwrap();
         assert!(matches!(summary.end, RunEnd::Closed(recard::ports::Interrupted::Yes)));
         let totals = summary.totals();
         assert_eq!(totals.planned() as usize, summary.header.targets.len());
         assert_eq!(u64::from(totals.done), env.emulator().counters().rows_removed, "{totals:?}");
         assert!(totals.done > 0 && totals.failed > 0 && totals.unknown == 0, "{totals:?}");
-        assert_eq!(store.lock_state().unwrap(), LockState::Free);
+        assert_eq!(store.lock_state().await.unwrap(), LockState::Free);
         // The rest can be done at once.
         let rest = env.run(&APPLY);
         assert_eq!(rest.code, 0, "{rest:?}");
@@ -170,7 +171,7 @@ async fn signal_for_the_second_time_stops_at_once_with_a_valid_journal() {
             json!([{"method": "batch", "inside": inside, "nth": 1, "do": "slow", "ms": 60000}]);
         env.emulator().set_faults(&script).unwrap();
         let mut apply = env.spawn(&APPLY);
-        while !env.store().unfinished().is_ok_and(|run| run.is_some()) {
+        while !env.store().unfinished().wait().is_ok_and(|run| run.is_some()) {
             std::thread::yield_now();
         }
         signal(&apply, "INT");
@@ -183,10 +184,10 @@ async fn signal_for_the_second_time_stops_at_once_with_a_valid_journal() {
         signal(&apply, "INT");
         assert_eq!(apply.wait().unwrap().code(), Some(130));
         env.emulator().set_faults(&json!([])).unwrap();
-        let run = env.store().unfinished().unwrap().unwrap();
+        let run = env.store().unfinished().wait().unwrap().unwrap();
         let resumed = env.run(&["recover", "--settle-time", "0s"]);
         assert_eq!(resumed.code, 3, "{resumed:?}");
-        let summary = env.store().summary(&run).unwrap();
+        let summary = env.store().summary(&run).wait().unwrap();
         assert_eq!(summary.totals().planned(), 20);
     });
 }

@@ -89,7 +89,8 @@ async fn reconcile_round_on_a_locked_portal_writes_nothing() {
         }
     }
     let env = TestEnv::with_manifest("{ departments: [42] }").await;
-    let store = Store::open(&env.at(".recard"), &PortalId::new(&env.portal()).unwrap()).unwrap();
+    let store =
+        Store::open(&env.at(".recard").into(), &PortalId::new(&env.portal()).unwrap()).unwrap();
     let owner = LockOwner {
         process: std::process::id(),
         host: "elsewhere".into(),
@@ -97,7 +98,7 @@ async fn reconcile_round_on_a_locked_portal_writes_nothing() {
         command: "apply".into(),
         since: "2026-11-01T12:00:00Z".into(),
     };
-    let held = store.lock(owner, Arc::new(Noon)).unwrap();
+    let held = store.lock(owner, Arc::new(Noon)).await.unwrap();
     let ended = env.run(TWO_ROUNDS);
     assert_eq!((ended.code, rows_removed(&env)), (6, 0), "{ended:?}");
     drop(held);

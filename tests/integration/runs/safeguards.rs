@@ -9,6 +9,7 @@ use serde_json::json;
 use super::locks_and_signals::ended;
 use crate::support::company::{ids, manifest, people, resets_sent, row, save, sets_sent};
 use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::wait::Wait as _;
 
 pub(super) const APPLY: [&str; 6] =
     ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
@@ -40,7 +41,7 @@ fn is_refused(env: &TestEnv, guard: &str) -> String {
     assert_eq!((resets_sent(env.emulator()), sets_sent(env.emulator())), (0, 0), "{guard}");
     assert_eq!(env.emulator().counters().rows_removed, 0, "{guard}");
     assert_eq!(env.rows(), before, "{guard}");
-    assert_eq!(env.store().run_ids().unwrap(), [], "{guard}");
+    assert_eq!(env.store().run_ids().wait().unwrap(), [], "{guard}");
     ended.stderr
 }
 
@@ -186,15 +187,20 @@ async fn apply_save_just_before_the_reset_is_restored_and_reported() {
     assert_eq!(sets_sent(env.emulator()), 1);
     // What they saved lies in a backup, too.
     let store = env.store();
-    let run = store.run_ids().unwrap().pop().unwrap();
-    let records = store.journal(&run).unwrap();
+    let run = store.run_ids().await.unwrap().pop().unwrap();
+    let records = store.journal(&run).await.unwrap();
     let set = records.iter().find_map(|record| match record {
         recard::ports::JournalRecord::SetIntent { target, digest, .. } => Some((*target, *digest)),
         _ => None,
     });
     let (target, digest) = set.unwrap();
     assert!(
-        store.backup(&run, target, digest).unwrap().as_json().contains("saved in the last moment")
+        store
+            .backup(&run, target, digest)
+            .await
+            .unwrap()
+            .as_json()
+            .contains("saved in the last moment")
     );
 }
 
@@ -246,12 +252,12 @@ async fn store_that_fails_during_a_run_stops_it_and_each_reset_has_its_backup() 
     let removed = env.emulator().counters().rows_removed;
     assert!(removed > 0 && removed < 200, "{removed}");
     let store = env.store();
-    let run = store.run_ids().unwrap().pop().unwrap();
-    if store.unfinished().unwrap().is_some() {
+    let run = store.run_ids().await.unwrap().pop().unwrap();
+    if store.unfinished().await.unwrap().is_some() {
         let resumed = env.run(&["recover", "--settle-time", "0s"]);
         assert_eq!(resumed.code, 3, "{resumed:?}");
     }
-    let summary = store.summary(&run).unwrap();
+    let summary = store.summary(&run).await.unwrap();
     assert_eq!((summary.totals().planned(), u64::from(summary.totals().done)), (200, removed));
     let restored = env.run(&["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"]);
     assert_eq!(restored.code, 0, "{restored:?}");
@@ -364,15 +370,15 @@ async fn apply_with_a_report_that_cannot_be_written_names_the_run() {
                 _ => command.stdout(Stdio::piped()),
             };
             let child = command.stderr(Stdio::piped()).spawn().unwrap();
-            let runs = env.store().run_ids().unwrap().len();
-            while env.store().run_ids().unwrap().len() == runs {
+            let runs = env.store().run_ids().await.unwrap().len();
+            while env.store().run_ids().await.unwrap().len() == runs {
                 std::thread::yield_now();
             }
             // The plan was shown, and the run is under way.
             drop(reader);
             std::fs::remove_dir(env.at("reports")).unwrap();
             let ended = tokio::task::block_in_place(|| ended(child));
-            let run = env.store().run_ids().unwrap().pop().unwrap();
+            let run = env.store().run_ids().await.unwrap().pop().unwrap();
             assert_eq!(ended.code, 3, "{stdout}, {output:?}: {ended:?}");
             for told in [
                 "Done: 5 of 5 cards",
@@ -381,7 +387,7 @@ async fn apply_with_a_report_that_cannot_be_written_names_the_run() {
             ] {
                 assert!(ended.stderr.contains(told), "{stdout}, {output:?}: {told}: {ended:?}");
             }
-            assert!(env.store().report(&run).unwrap().is_some());
+            assert!(env.store().report(&run).await.unwrap().is_some());
         }
         assert_eq!(env.rows().as_array().unwrap().len(), before.as_array().unwrap().len());
     }

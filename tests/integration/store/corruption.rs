@@ -7,6 +7,7 @@ use recard::store::write_whole;
 
 use crate::support::company::{resets_sent, row, save};
 use crate::support::env::{QUICKSTART, TestEnv};
+use crate::support::wait::Wait as _;
 
 const APPLY: [&str; 4] = ["apply", "-f", "lead.yaml", "--auto-approve"];
 
@@ -29,7 +30,7 @@ impl AppliedRun {
     }
 
     fn journal(&self) -> PathBuf {
-        let run = self.env.store().run_ids().unwrap().pop().unwrap();
+        let run = self.env.store().run_ids().wait().unwrap().pop().unwrap();
         self.env.store_folder().join("runs").join(run.as_str()).join("journal.jsonl")
     }
 }
@@ -38,9 +39,9 @@ impl AppliedRun {
 async fn backup_that_is_damaged_blocks_the_restore_of_its_card_only() {
     let world = AppliedRun::after_a_run().await;
     let store = world.env.store();
-    let run = store.run_ids().unwrap().pop().unwrap();
+    let run = store.run_ids().await.unwrap().pop().unwrap();
     let mut removed = Vec::new();
-    for record in store.journal(&run).unwrap() {
+    for record in store.journal(&run).await.unwrap() {
         if let JournalRecord::Intent { targets } = record {
             removed.extend(targets);
         }
@@ -96,7 +97,7 @@ async fn backup_that_is_missing_is_found_by_verify() {
         found.code == 0 && found.stdout.contains("the backups of 11 cards are whole"),
         "{found:?}"
     );
-    let run = world.env.store().run_ids().unwrap().remove(0);
+    let run = world.env.store().run_ids().await.unwrap().remove(0);
     let path = world.env.store_folder().join("runs").join(run.as_str()).join("backups.jsonl");
     let whole = std::fs::read_to_string(&path).unwrap();
     // Gone, cut off in the middle, or without its first layout.
@@ -172,7 +173,7 @@ async fn limiter_file_that_is_damaged_is_replaced() {
             told.len() == 1 && told[0].contains("is taken for full"),
             "{arguments:?}: {ended:?}"
         );
-        assert!(world.env.store().limiter_state().unwrap().is_some(), "it is written anew");
+        assert!(world.env.store().limiter_state().await.unwrap().is_some(), "it is written anew");
     }
     assert_eq!(world.env.emulator().complaints(), []);
 }

@@ -16,6 +16,7 @@ use recard::ports::{
 use recard::store::{RunEnd, Store};
 
 use crate::support::process;
+use crate::support::wait::Wait as _;
 
 /// Message of the second process when it has written everything and holds the lock.
 const READY: &str = "the second process is ready";
@@ -29,7 +30,8 @@ impl Clock for Standing {
 }
 
 fn store(folder: &Path) -> Store {
-    Store::open(&folder.join("store"), &PortalId::new("company.bitrix24.com").unwrap()).unwrap()
+    Store::open(&folder.join("store").into(), &PortalId::new("company.bitrix24.com").unwrap())
+        .unwrap()
 }
 
 fn owner(process: u32) -> LockOwner {
@@ -80,6 +82,7 @@ fn second_process() {
     }
     let (mut locked, _) = store(Path::new(folder.trim()))
         .lock(owner(std::process::id()), Arc::new(Standing))
+        .wait()
         .unwrap();
     let header = RunHeader {
         purpose: RunPurpose::Apply,
@@ -96,9 +99,10 @@ fn second_process() {
             generation: None,
         }],
     };
-    let mut log = locked.start_run(run(), header).unwrap();
-    log.save_backups(&[(target(), &layout())]).unwrap();
+    let mut log = locked.start_run(run(), header).wait().unwrap();
+    log.save_backups(&[(target(), &layout())]).wait().unwrap();
     log.append(&[JournalRecord::Intent { targets: vec![(target(), Some(layout().digest()))] }])
+        .wait()
         .unwrap();
     // Written past the test harness, which would keep it until the end.
     let mut out = std::io::stdout();
@@ -113,13 +117,13 @@ fn lock_keeps_a_second_process_out_until_released() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = start_second_process(folder.path());
     let store = store(folder.path());
-    let Err(StoreError::Locked(holder)) = store.lock(owner(1), Arc::new(Standing)) else {
+    let Err(StoreError::Locked(holder)) = store.lock(owner(1), Arc::new(Standing)).wait() else {
         panic!("two hold the lock")
     };
     assert_eq!(holder, owner(child.id()));
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
-    assert!(matches!(store.lock(owner(1), Arc::new(Standing)), Ok((_, None))));
+    assert!(matches!(store.lock(owner(1), Arc::new(Standing)).wait(), Ok((_, None))));
 }
 
 #[test]
@@ -129,24 +133,25 @@ fn lock_and_run_of_a_killed_process_are_taken_over_and_settled() {
     child.kill().unwrap();
     child.wait().unwrap();
     let store = store(folder.path());
-    assert_eq!(store.lock_owner().unwrap(), Some(owner(child.id())));
-    let (mut locked, note) = store.lock(owner(1), Arc::new(Standing)).unwrap();
+    assert_eq!(store.lock_owner().wait().unwrap(), Some(owner(child.id())));
+    let (mut locked, note) = store.lock(owner(1), Arc::new(Standing)).wait().unwrap();
     assert!(note.unwrap().starts_with(&format!("unclean end of process {} on build", child.id())));
-    assert_eq!(store.unfinished().unwrap(), Some(run()));
+    assert_eq!(store.unfinished().wait().unwrap(), Some(run()));
     assert_eq!(
-        store.backup(&run(), target(), layout().digest()).unwrap().as_json(),
+        store.backup(&run(), target(), layout().digest()).wait().unwrap().as_json(),
         layout().as_json()
     );
-    let mut log = locked.reopen_run(&run()).unwrap();
+    let mut log = locked.reopen_run(&run()).wait().unwrap();
     log.append(&[
         JournalRecord::Completed { target: target(), outcome: Outcome::Reset },
         JournalRecord::Closed { interrupted: Interrupted::No },
     ])
+    .wait()
     .unwrap();
-    assert_eq!(store.unfinished().unwrap(), None);
-    let summary = store.summary(&run()).unwrap();
+    assert_eq!(store.unfinished().wait().unwrap(), None);
+    let summary = store.summary(&run()).wait().unwrap();
     assert_eq!(summary.end, RunEnd::Closed(Interrupted::No));
     assert_eq!(summary.totals(), Totals { done: 1, ..Totals::default() });
     // Begun, lock taken over, reopened, closed.
-    assert_eq!(store.audit_entries().unwrap().len(), 4);
+    assert_eq!(store.audit_entries().wait().unwrap().len(), 4);
 }

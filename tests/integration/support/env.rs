@@ -155,7 +155,7 @@ impl TestEnv {
 
     /// Opens the store of the emulated portal.
     pub fn store(&self) -> Store {
-        Store::open(&self.at(".recard"), &self.portal().parse().unwrap()).unwrap()
+        Store::open(&self.at(".recard").into(), &self.portal().parse().unwrap()).unwrap()
     }
 
     /// Returns the folder of the one portal that the store knows.

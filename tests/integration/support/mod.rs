@@ -15,4 +15,5 @@ pub mod session;
 pub mod sources;
 #[cfg(unix)]
 pub mod tools;
+pub mod wait;
 pub mod wire;

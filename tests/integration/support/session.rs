@@ -66,7 +66,7 @@ pub async fn session_over(portal: HttpPortal, folder: &Path) -> Session {
     Session {
         caller: reader.identify().await.unwrap(),
         labels: portal.field_labels().cloned().unwrap_or_default().into(),
-        store: Store::open(folder, reader.portal()).unwrap(),
+        store: Store::open(&folder.to_owned().into(), reader.portal()).unwrap(),
         portal,
         origin: RunOrigin::default(),
         clock: Arc::new(FixedClock),

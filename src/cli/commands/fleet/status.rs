@@ -38,16 +38,16 @@ async fn show(
     let started = Instant::now();
     let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
     let fleet = &loaded.fleet;
-    let path = reports::kept_file(&global.store, &fleet.name);
+    let path = reports::kept_file(global.store.folder(), &fleet.name);
     let mut known: BTreeMap<String, PortalRow> = BTreeMap::new();
     if path.exists() {
         let rows = reports::read(&path)?.portals.into_iter();
         known.extend(rows.map(|row| (row.portal.clone(), row)));
     } else {
-        outputs.ui.note(tr!("no round over this fleet is in the store {}", global.store.display()));
+        outputs.ui.note(tr!("no round over this fleet is in the store {}", global.store));
     }
     let now = SystemClock.now();
-    let row = |portal: &FleetPortal| {
+    let mut row = |portal: &FleetPortal| {
         let declared = rows::row(fleet, portal, PortalOutcome::NeverSeen);
         let last = known.remove(portal.name()).map_or_else(
             || declared.clone(),
@@ -60,10 +60,12 @@ async fn show(
             },
         );
         let of_fleet = rows::row_without_round(fleet, portal, now);
-        let row = of_fleet.map(|row| PortalRow { last: last.last.clone(), ..row }).unwrap_or(last);
-        with_cut_run(global, portal, row)
+        of_fleet.map(|row| PortalRow { last: last.last.clone(), ..row }).unwrap_or(last)
     };
-    let rows = fleet.portals.iter().map(row).collect::<Result<Vec<_>, CliError>>()?;
+    let mut rows = Vec::with_capacity(fleet.portals.len());
+    for portal in &fleet.portals {
+        rows.push(with_cut_run(global, portal, row(portal)).await?);
+    }
     let name = (&*fleet.name, &*fleet.reason);
     let report = reports::report("status", name, rows, Vec::new(), started);
     outputs.write_fleet(&report)?;
@@ -79,13 +81,13 @@ fn pending(row: &PortalRow) -> FleetCounts {
 }
 
 /// Marks a portal whose last run was cut: nothing is written to it before `recard recover`.
-fn with_cut_run(
+async fn with_cut_run(
     global: &GlobalArgs,
     portal: &FleetPortal,
     mut row: PortalRow,
 ) -> Result<PortalRow, CliError> {
     let Some(name) = &portal.portal else { return Ok(row) };
-    if let Some(run) = Store::open(&global.store, name)?.unfinished()? {
+    if let Some(run) = Store::open(&global.store, name)?.unfinished().await? {
         row.outcome = PortalOutcome::Failed;
         row.run = Some(run.to_string());
         rows::set_cause(

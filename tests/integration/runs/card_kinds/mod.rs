@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use crate::support::company::portal_of;
 use crate::support::raw;
 use crate::support::session::{Silent, session_over, settings};
+use crate::support::wait::Wait as _;
 use requests::{Log, Recorder};
 
 /// Card by its entry in a manifest and by its text form, with the name of its row.
@@ -210,7 +211,7 @@ impl World {
     /// Reads a manifest with these parts of its `spec`.
     pub(super) fn declaration(&self, spec: &str) -> Declaration {
         // A name of its own: a selection that shrinks from run to run is refused.
-        let name = format!("t{}", self.session.store.run_ids().unwrap().len());
+        let name = format!("t{}", self.session.store.run_ids().wait().unwrap().len());
         let text = format!(
             "apiVersion: recard/v1\nkind: CardReset\nmetadata: {{ name: {name}, reason: r }}\nspec:\n  \
              portal: \"{}\"\n{spec}",

@@ -106,7 +106,11 @@ impl Life {
         let keys = engine::restorable(&records).unwrap();
         let silent = |_: Event| {};
         let snapshot = engine::observe(&portal.reader(), &caller, &keys, &silent).await.ok()?;
-        Some(engine::plan_restore(of.run(), &records, of, &snapshot, NewerLayouts::Keep).unwrap())
+        Some(
+            engine::plan_restore(of.run(), &records, of, &snapshot, NewerLayouts::Keep)
+                .await
+                .unwrap(),
+        )
     }
 }
 

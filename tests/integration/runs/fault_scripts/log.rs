@@ -47,14 +47,14 @@ impl RunLog for Log {
         &self.run
     }
 
-    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    async fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         self.disk()
             .backups
             .extend(cards.iter().map(|(key, layout)| ((*key, layout.digest()), (*layout).clone())));
         Ok(())
     }
 
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    async fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
         let mut disk = self.disk();
         for record in records {
             let intended: Vec<(CardKey, Digest)> = match record {
@@ -77,17 +77,25 @@ impl RunLog for Log {
         Ok(())
     }
 
-    fn record_reset(&mut self, _: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
+    async fn record_reset(
+        &mut self,
+        _: &[(Generation, CardKey, LedgerEntry)],
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
 impl Archive for Log {
-    fn journal(&self, _: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
+    async fn journal(&self, _: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
         Ok(self.disk().records.clone())
     }
 
-    fn backup(&self, _: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
+    async fn backup(
+        &self,
+        _: &RunId,
+        target: CardKey,
+        digest: Digest,
+    ) -> Result<Layout, StoreError> {
         let missing = || StoreError::Missing(format!("backup of {target}"));
         self.disk().backups.get(&(target, digest)).cloned().ok_or_else(missing)
     }

@@ -5,10 +5,10 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use super::file::{failed, folder_of, open_private, read_optional};
-use super::misread;
 use super::process::{self, Liveness};
 use crate::ports::{LockOwner, StoreError};
 use crate::records::{FormatError, LockRecord, ProcessIdentity, decode_lock};
+use crate::store::place::misread;
 
 /// Maximum size of a lock file that is read. A valid one has less than a KiB.
 pub(super) const MAX_LOCK_BYTES: u64 = 64 << 10;
@@ -127,7 +127,9 @@ pub(super) fn stale_owner(path: &Path, bytes: &[u8]) -> Result<StaleOwner, Store
     }
     match decode_lock(bytes) {
         Ok(record) => Ok(StaleOwner::Owner(Box::new(record))),
-        Err(problem @ FormatError::TooNew { .. }) => Err(misread(path, problem, None)),
+        Err(problem @ FormatError::TooNew { .. }) => {
+            Err(misread(&path.display().to_string(), problem, None))
+        }
         Err(_) => Ok(StaleOwner::Unreadable),
     }
 }

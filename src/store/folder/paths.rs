@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::file::{folder_of, make_folder, write_private};
 use crate::model::{PortalId, RunId};
 use crate::ports::StoreError;
+use crate::store::place::Place;
 
 /// Content of the store's `.gitignore`: backups are confidential, and must not get into a
 /// repository by accident.
@@ -12,18 +13,18 @@ const IGNORE_ALL: &[u8] = b"# Backups of people's card settings. Keep them, but 
 
 /// Paths of the files of one portal.
 #[derive(Clone, Debug)]
-pub(super) struct StorePaths {
+pub(in crate::store) struct StorePaths {
     root: PathBuf,
     portal: PathBuf,
 }
 
 impl StorePaths {
-    pub(super) fn new(root: &Path, portal: &PortalId) -> Self {
+    pub(in crate::store) fn new(root: &Path, portal: &PortalId) -> Self {
         Self { root: root.to_owned(), portal: root.join("portals").join(portal.folder_name()) }
     }
 
     /// Creates the missing folders, down to that of the portal.
-    pub(super) fn make(&self) -> Result<(), StoreError> {
+    pub(in crate::store) fn make(&self) -> Result<(), StoreError> {
         let portals = folder_of(&self.portal);
         if !portals.is_dir() {
             make_folder(&self.root)?;
@@ -35,64 +36,34 @@ impl StorePaths {
         make_folder(&self.portal)
     }
 
-    pub(super) fn portal(&self) -> &Path {
+    pub(in crate::store) fn portal(&self) -> &Path {
         &self.portal
     }
 
-    pub(super) fn lock(&self) -> PathBuf {
+    pub(in crate::store) fn lock(&self) -> PathBuf {
         self.portal.join("lock")
     }
 
-    pub(super) fn limiter_state(&self) -> PathBuf {
-        self.portal.join("limiter.json")
-    }
-
-    pub(super) fn read_proof(&self) -> PathBuf {
-        self.portal.join("read-proof.json")
-    }
-
-    pub(super) fn field_labels(&self) -> PathBuf {
-        self.portal.join("field-labels.json")
-    }
-
-    pub(super) fn ledger(&self) -> PathBuf {
-        self.portal.join("ledger.json")
-    }
-
-    pub(super) fn selection(&self) -> PathBuf {
-        self.portal.join("selection.json")
-    }
-
-    pub(super) fn audit(&self) -> PathBuf {
-        self.portal.join("audit.jsonl")
-    }
-
-    pub(super) fn used_plans(&self) -> PathBuf {
-        self.portal.join("used-plans.jsonl")
-    }
-
-    pub(super) fn runs(&self) -> PathBuf {
+    pub(in crate::store) fn runs(&self) -> PathBuf {
         self.portal.join("runs")
     }
 
-    pub(super) fn run(&self, run: &RunId) -> PathBuf {
-        self.runs().join(run.as_str())
-    }
-
-    pub(super) fn journal(&self, run: &RunId) -> PathBuf {
-        self.run(run).join("journal.jsonl")
-    }
-
-    pub(super) fn plan(&self, run: &RunId) -> PathBuf {
-        self.run(run).join("plan.json")
-    }
-
-    pub(super) fn report(&self, run: &RunId) -> PathBuf {
-        self.run(run).join("report.json")
-    }
-
-    pub(super) fn backups(&self, run: &RunId) -> PathBuf {
-        self.run(run).join("backups.jsonl")
+    /// Returns the file of a record.
+    pub(in crate::store) fn of(&self, place: &Place) -> PathBuf {
+        let of_run = |run: &RunId, name| self.runs().join(run.as_str()).join(name);
+        match place {
+            Place::LimiterState => self.portal.join("limiter.json"),
+            Place::ReadProof => self.portal.join("read-proof.json"),
+            Place::FieldLabels => self.portal.join("field-labels.json"),
+            Place::Ledger => self.portal.join("ledger.json"),
+            Place::Selection => self.portal.join("selection.json"),
+            Place::Audit => self.portal.join("audit.jsonl"),
+            Place::UsedPlans => self.portal.join("used-plans.jsonl"),
+            Place::Journal(run) => of_run(run, "journal.jsonl"),
+            Place::Plan(run) => of_run(run, "plan.json"),
+            Place::Report(run) => of_run(run, "report.json"),
+            Place::Backups(run) => of_run(run, "backups.jsonl"),
+        }
     }
 }
 
@@ -115,7 +86,7 @@ mod tests {
     fn ignore_file_of_somebody_else_stays_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let ignore = folder.path().join(".gitignore");
-        super::super::write_whole(&ignore, b"mine\n").unwrap();
+        crate::store::write_whole(&ignore, b"mine\n").unwrap();
         let paths = StorePaths::new(folder.path(), &samples::portal());
         paths.make().unwrap();
         paths.make().unwrap();

@@ -1,12 +1,12 @@
 //! Atomic file writes, and folders with access for their owner only.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::bounded_read::{open_file, read_file, too_large};
+use super::bounded_read::{open_file, read_file};
 use crate::ports::StoreError;
 
 /// Writes a file that people named (a plan file, an output) atomically, with the default
@@ -68,7 +68,7 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
 
 /// Writes a file of the store atomically, readable by its owner alone, and durable once this
 /// returns.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub(in crate::store) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     place_private(path, bytes)?;
     sync_folder(folder_of(path))
 }
@@ -94,7 +94,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates a folder and the missing ones above it, for their owner alone, each durable.
-pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
+pub(in crate::store) fn make_folder(path: &Path) -> Result<(), StoreError> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
@@ -118,33 +118,19 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Maximum size of a log that is read: a journal, backups, the audit log. The journal of a run over
 /// 100,000 people has a tenth of it.
-pub(super) const MAX_LOG_BYTES: u64 = 1 << 30;
+pub(in crate::store) const MAX_LOG_BYTES: u64 = 1 << 30;
 
 /// Maximum size of a document that is read, such as a ledger. One of 100,000 people with two cards
 /// each has a tenth of it.
-pub(super) const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
+pub(in crate::store) const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
 /// Returns the content of a regular file; `None` if it does not exist.
-pub(super) fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+pub(in crate::store) fn read_optional(
+    path: &Path,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, StoreError> {
     match read_file(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
-    }
-}
-
-/// Opens a file for buffered reading; returns `None` if it does not exist.
-pub(super) fn open_optional(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
-    let open = || {
-        let file = open_file(path, File::options().read(true))?;
-        if file.metadata()?.len() > MAX_LOG_BYTES {
-            Err(too_large(MAX_LOG_BYTES))
-        } else {
-            Ok(BufReader::new(file))
-        }
-    };
-    match open() {
-        Ok(file) => Ok(Some(file)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
     }
@@ -164,7 +150,7 @@ pub(super) fn read_part(path: &Path, part: std::ops::Range<u64>) -> Result<Vec<u
 
 /// Opens a file of the store for reading and writing in place, and creates it if it is missing, for
 /// its owner alone.
-pub(super) fn open_private(path: &Path) -> Result<File, StoreError> {
+pub(in crate::store) fn open_private(path: &Path) -> Result<File, StoreError> {
     open(path, File::options().read(true).write(true).truncate(false))
 }
 
@@ -179,13 +165,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Returns the error of the system, with the attempted action.
-pub(super) fn failed(doing: &'static str, path: &Path, source: io::Error) -> StoreError {
+pub(in crate::store) fn failed(doing: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { doing, path: shown(path), source }
-}
-
-/// Returns the error for a file that differs from what recard wrote.
-pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> StoreError {
-    StoreError::Damaged { path: shown(path), problem: problem.into() }
 }
 
 fn open(path: &Path, options: &mut fs::OpenOptions) -> Result<File, StoreError> {

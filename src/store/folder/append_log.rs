@@ -50,11 +50,6 @@ impl AppendLog {
         Ok(Self { path: path.to_owned(), file, write_state: WriteState::Ok, unsynced: 1 })
     }
 
-    /// Terminates the last kept line if its end is damaged, so that the next line is separate.
-    pub(super) fn end_line(&mut self, kept: &[u8]) -> Result<(), StoreError> {
-        if kept.is_empty() || kept.ends_with(b"\n") { Ok(()) } else { self.append("\n") }
-    }
-
     /// Appends lines in one write and syncs them together with all earlier ones. After an error no
     /// further append is possible.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {

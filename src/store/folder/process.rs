@@ -19,7 +19,7 @@ pub(super) enum Liveness {
 }
 
 /// Returns the identity of this process.
-pub(super) fn this_process() -> ProcessIdentity {
+pub(in crate::store) fn this_process() -> ProcessIdentity {
     let process = std::process::id();
     let boot =
         fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
@@ -65,13 +65,13 @@ pub(super) fn liveness_of_number(process: u32, here: &ProcessIdentity) -> Livene
 
 /// Returns device and inode of an open file; empty where the system has none.
 #[cfg(unix)]
-pub(super) fn file_id(file: &File) -> String {
+pub(in crate::store) fn file_id(file: &File) -> String {
     file.metadata().map(|there| format!("{}:{}", there.dev(), there.ino())).unwrap_or_default()
 }
 
 /// Returns device and inode of an open file; empty where the system has none.
 #[cfg(not(unix))]
-pub(super) fn file_id(_: &File) -> String {
+pub(in crate::store) fn file_id(_: &File) -> String {
     String::new()
 }
 

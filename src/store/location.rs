@@ -1,0 +1,34 @@
+//! Place of a store, as the command line names it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Place of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreLocation {
+    /// A folder.
+    Folder(PathBuf),
+}
+
+impl StoreLocation {
+    /// Returns the folder of files that stay on this machine.
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::Folder(folder) => folder,
+        }
+    }
+}
+
+impl From<PathBuf> for StoreLocation {
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => folder.display().fmt(f),
+        }
+    }
+}
