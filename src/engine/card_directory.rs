@@ -272,15 +272,8 @@ pub(super) fn kind_names(catalog: &CardCatalog) -> KindNames {
     let mut names = KindNames::default();
     for (of, one) in &catalog.types {
         for pipeline in one.pipelines.iter().flatten() {
-            let kind = match (of, NonZeroU32::new(pipeline.id)) {
-                (EntityType::Deal, _) => CardKind::Deal(pipeline.id),
-                (EntityType::Contact, Some(id)) => CardKind::Contact(Some(id)),
-                (EntityType::Company, Some(id)) => CardKind::Company(Some(id)),
-                (EntityType::SmartInvoice, Some(id)) => CardKind::SmartInvoice(id),
-                (EntityType::SmartProcess(of), Some(id)) => CardKind::SmartProcess(*of, id),
-                _ => continue,
-            };
-            names.pipelines.insert(kind, pipeline.name.clone());
+            let kind = CardKind::in_pipeline(*of, pipeline.id);
+            names.pipelines.extend(kind.map(|kind| (kind, pipeline.name.clone())));
         }
     }
     names.processes.extend(catalog.processes.iter().flatten().flatten().cloned());

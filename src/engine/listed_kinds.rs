@@ -108,26 +108,16 @@ pub async fn listed_kinds<P: ReadPortal>(
 
 /// Returns the kinds of a type that the portal lists.
 fn kinds_of(catalog: &CardCatalog, of: EntityType) -> Vec<CardKind> {
-    let ids = || {
-        let listed = catalog.types.get(&of).map(|one| &one.pipelines);
-        listed.into_iter().flatten().flatten().map(|pipeline| pipeline.id)
-    };
-    let numbered = || ids().filter_map(NonZeroU32::new);
-    match of {
+    let mut kinds = match of {
         EntityType::Lead => CardKind::LEADS.to_vec(),
         EntityType::Quote => vec![CardKind::Quote],
-        EntityType::Deal => ids().map(CardKind::Deal).collect(),
-        EntityType::Contact => {
-            [None].into_iter().chain(numbered().map(Some)).map(CardKind::Contact).collect()
-        }
-        EntityType::Company => {
-            [None].into_iter().chain(numbered().map(Some)).map(CardKind::Company).collect()
-        }
-        EntityType::SmartInvoice => numbered().map(CardKind::SmartInvoice).collect(),
-        EntityType::SmartProcess(process) => {
-            numbered().map(|id| CardKind::SmartProcess(process, id)).collect()
-        }
-    }
+        EntityType::Contact => vec![CardKind::Contact(None)],
+        EntityType::Company => vec![CardKind::Company(None)],
+        EntityType::Deal | EntityType::SmartInvoice | EntityType::SmartProcess(_) => Vec::new(),
+    };
+    let listed = catalog.types.get(&of).map(|one| &one.pipelines).into_iter().flatten().flatten();
+    kinds.extend(listed.filter_map(|pipeline| CardKind::in_pipeline(of, pipeline.id)));
+    kinds
 }
 
 #[cfg(test)]

@@ -150,6 +150,20 @@ impl CardKind {
     pub const LEADS: [Self; 2] =
         [Self::Lead(LeadCustomerType::Simple), Self::Lead(LeadCustomerType::Repeat)];
 
+    /// Returns the kind of a type in the pipeline with this number; `None` if the cards of the type
+    /// have no pipelines, or none with this number.
+    pub fn in_pipeline(of: EntityType, pipeline: u32) -> Option<Self> {
+        let numbered = NonZeroU32::new(pipeline);
+        match of {
+            EntityType::Lead | EntityType::Quote => None,
+            EntityType::Deal => Some(Self::Deal(pipeline)),
+            EntityType::Contact => numbered.map(|id| Self::Contact(Some(id))),
+            EntityType::Company => numbered.map(|id| Self::Company(Some(id))),
+            EntityType::SmartInvoice => numbered.map(Self::SmartInvoice),
+            EntityType::SmartProcess(of) => numbered.map(|id| Self::SmartProcess(of, id)),
+        }
+    }
+
     /// Returns the type of entity.
     pub fn entity_type(self) -> EntityType {
         match self {
