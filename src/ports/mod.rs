@@ -9,6 +9,7 @@
 
 mod portal;
 mod store;
+mod work_queue;
 
 pub use portal::{
     CardRead, CardSink, CardWrite, CatalogQuery, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST,
@@ -18,6 +19,10 @@ pub use portal::{
 pub use store::{
     Archive, Interrupted, JournalLoss, JournalRecord, LockOwner, PlannedCard, RunHeader, RunLog,
     RunPurpose, SalvagedJournal, SetPurpose, StoreError,
+};
+pub use work_queue::{
+    Claim, ClaimId, ClaimState, Extension, LaneLimits, ParkReason, QueueLane, QueueOverview,
+    Release, RoundClass, RoundEnd, RoundResult, SecretMark, WorkQueue, Worker,
 };
 
 /// Clock. Only `cli` has the real one.
