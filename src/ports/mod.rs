@@ -7,10 +7,16 @@
 //! Rights are types: [`ReadPortal`] has no method that writes, and a [`RunLog`] exists only while
 //! its portal's lock is held.
 
+mod fleet_state;
 mod portal;
 mod store;
 mod work_queue;
 
+pub use fleet_state::{
+    CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, HaltCause, Parked, PortalState,
+    Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds, Rollout,
+    RolloutChange, RolloutState, RolloutStep, RolloutWave,
+};
 pub use portal::{
     CardRead, CardSink, CardWrite, CatalogQuery, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST,
     NO_PIPELINE, PeopleQuery, PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer,

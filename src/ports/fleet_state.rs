@@ -1,0 +1,476 @@
+//! Port of the state of fleets: published revisions, the rollout of the current one, and pauses.
+//!
+//! A *revision* is a document that holds a fleet with its manifests; its digest names it. The
+//! *head* of a fleet names its current revision and holds the rollout of it. Each portal of the
+//! fleet is on a revision: that of the head once its wave is open, and the one before until then.
+//! The layer `fleet` decides which wave opens; the state only stores it.
+//!
+//! # Time
+//!
+//! Times of a rollout are those of the clock of the state, which [`FleetView::now`] shows, and
+//! never those of the caller.
+//!
+//! # Laws
+//!
+//! 1. Of several publications that expect the same revision, exactly one succeeds; the others
+//!    answer [`Published::Overtaken`] and change nothing. Nor does one with a portal of another
+//!    fleet change anything.
+//! 2. A publication is one step: head, first wave and portals change together or not at all.
+//! 3. A change of a rollout is made only if the rollout is still at the step that it was decided
+//!    on; else nothing changes.
+//! 4. A revision never changes, and never vanishes.
+//! 5. A portal that the current revision does not name is of no fleet: it is not reconciled, and
+//!    its history stays.
+//! 6. Publications leave the pauses by command, the parked portals and the rounds as they are.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ParkReason, RoundClass, StoreError};
+use crate::manifest::StopRule;
+use crate::model::{Digest, PortalId};
+
+/// State of fleets. Every method is one atomic step; a dropped call may have been executed or not.
+pub trait FleetState: Send + Sync {
+    /// Returns the names of the fleets with a revision, sorted.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn fleets(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// Stores a revision and makes it the current one, if the current one is the expected. The
+    /// first wave opens, and portals that are on the withdrawn revision get the new one at once.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn publish(
+        &self,
+        publication: &Publication,
+    ) -> impl Future<Output = Result<Published, StoreError>> + Send;
+
+    /// Returns the document of a revision.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn revision(
+        &self,
+        digest: Digest,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+
+    /// Returns the head of a fleet and its portals, as of one moment; `None` for a fleet without a
+    /// revision.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn view(
+        &self,
+        fleet: &str,
+    ) -> impl Future<Output = Result<Option<FleetView>, StoreError>> + Send;
+
+    /// Changes the rollout of a fleet, if it is still at this step. [`RolloutChange::Open`] gives
+    /// the portals of the wave the current revision, and notes which of them are failing.
+    ///
+    /// Returns `false` if the rollout is at another step; then nothing was changed.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn change_rollout(
+        &self,
+        fleet: &str,
+        at: RolloutStep,
+        change: &RolloutChange,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Pauses portals, or ends their pauses by command. A pause replaces an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn set_pause(
+        &self,
+        portals: &[PortalId],
+        pause: Option<&CommandPause>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Returns the pauses by command, of portals of any fleet or none. Those that have ended may
+    /// be among them.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn pauses(
+        &self,
+    ) -> impl Future<Output = Result<BTreeMap<PortalId, CommandPause>, StoreError>> + Send;
+
+    /// Frees parked portals and makes them due. Returns those that were parked.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn retry(
+        &self,
+        portals: &[PortalId],
+    ) -> impl Future<Output = Result<Vec<PortalId>, StoreError>> + Send;
+}
+
+/// Revision that is to become the current one of its fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The name of the fleet.
+    pub fleet: String,
+    /// The digest of the revision.
+    pub revision: Digest,
+    /// The document of the revision.
+    pub document: Vec<u8>,
+    /// The revision that must be the current one; `None` if there must be none.
+    pub expected: Option<Digest>,
+    /// Origin of the publication.
+    pub publisher: Publisher,
+    /// The waves of the revision, in their order; at least one.
+    pub waves: Vec<RolloutWave>,
+    /// The stop rule of the revision.
+    pub stop: StopRule,
+    /// The portals of the revision, each once.
+    pub portals: Vec<PublishedPortal>,
+    /// Revision whose portals get the new one at once, whatever their wave. A rollback has one.
+    pub withdrawn: Option<Digest>,
+}
+
+/// Origin of a publication.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Publisher {
+    /// The commit of the fleet, if it is known.
+    pub commit: Option<String>,
+    /// The person or pipeline; may be empty.
+    pub actor: String,
+}
+
+/// Portal of a publication. All of this holds at once, whatever the wave: only manifests wait for
+/// the wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedPortal {
+    /// The portal.
+    pub portal: PortalId,
+    /// Index of its wave.
+    pub wave: usize,
+    /// Labels by key.
+    pub labels: BTreeMap<String, String>,
+    /// Interval of its rounds.
+    pub every: Duration,
+    /// Pause in the fleet manifest.
+    pub pause: Option<DeclaredPause>,
+}
+
+/// Result of a publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The revision is the current one.
+    Current(FleetHead),
+    /// Another revision than the expected one is the current one; `None` if there is none.
+    Overtaken(Option<Digest>),
+    /// A portal is of another fleet.
+    OfAnotherFleet(PortalId, String),
+}
+
+/// Current revision of a fleet, and its rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetHead {
+    /// The current revision.
+    pub revision: Digest,
+    /// The last other revision that was current, to which a rollback leads.
+    pub previous: Option<Digest>,
+    /// Number of this publication, from 1.
+    pub number: u32,
+    /// Origin of the publication.
+    pub publisher: Publisher,
+    /// Time of the publication.
+    pub at: Timestamp,
+    /// Number of portals.
+    pub portals: u32,
+    /// The rollout.
+    pub rollout: Rollout,
+}
+
+impl FleetHead {
+    /// Returns the head after a publication. The first wave is open.
+    pub fn new(publication: &Publication, before: Option<&Self>, now: Timestamp) -> Self {
+        let mut rollout = Rollout {
+            step: 0,
+            waves: publication.waves.clone(),
+            stop: publication.stop,
+            state: RolloutState::Running,
+        };
+        rollout.change(&RolloutChange::Open(0), now);
+        let previous = before.and_then(|before| match before.revision == publication.revision {
+            true => before.previous,
+            false => Some(before.revision),
+        });
+        Self {
+            revision: publication.revision,
+            previous,
+            number: before.map_or(1, |before| before.number.saturating_add(1)),
+            publisher: publication.publisher.clone(),
+            at: now,
+            portals: u32::try_from(publication.portals.len()).unwrap_or(u32::MAX),
+            rollout,
+        }
+    }
+
+    /// Returns the step of the rollout.
+    pub fn step(&self) -> RolloutStep {
+        RolloutStep { publication: self.number, step: self.rollout.step }
+    }
+}
+
+/// Rollout of a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// Number of changes so far.
+    pub step: u32,
+    /// The waves, in their order. Those that are open come first.
+    pub waves: Vec<RolloutWave>,
+    /// The stop rule.
+    pub stop: StopRule,
+    /// State.
+    pub state: RolloutState,
+}
+
+impl Rollout {
+    /// Changes the rollout.
+    pub fn change(&mut self, change: &RolloutChange, now: Timestamp) {
+        self.step = self.step.saturating_add(1);
+        match change {
+            RolloutChange::Open(wave) => {
+                if let Some(wave) = self.waves.get_mut(*wave) {
+                    wave.opened = Some(now);
+                }
+            }
+            RolloutChange::Halt(cause) => {
+                self.state = RolloutState::Halted { at: now, cause: cause.clone() };
+            }
+            RolloutChange::Complete => self.state = RolloutState::Complete { at: now },
+        }
+    }
+
+    /// Returns the number of open waves.
+    pub fn open_waves(&self) -> usize {
+        self.waves.iter().take_while(|wave| wave.opened.is_some()).count()
+    }
+}
+
+/// Wave of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolloutWave {
+    /// The name.
+    pub name: Arc<str>,
+    /// The least time from its opening to the opening of the next wave.
+    pub settle: Duration,
+    /// The time of its opening.
+    pub opened: Option<Timestamp>,
+}
+
+/// State of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolloutState {
+    /// Waves are opened in their order.
+    Running,
+    /// No wave is opened any more.
+    Halted {
+        /// The time.
+        at: Timestamp,
+        /// The cause.
+        cause: HaltCause,
+    },
+    /// The last wave is over.
+    Complete {
+        /// The time.
+        at: Timestamp,
+    },
+}
+
+/// Cause of a halt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HaltCause {
+    /// More portals of a wave failed than the stop rule allows.
+    Failures {
+        /// The name of the wave.
+        wave: Arc<str>,
+        /// Portals that failed since their wave was opened.
+        failed: u32,
+        /// Portals of the wave that count.
+        of: u32,
+    },
+    /// A wave resets over twice as many people a portal as the first one.
+    People {
+        /// The name of the wave.
+        wave: Arc<str>,
+        /// People in the wave.
+        people: u32,
+        /// Portals of the wave that count.
+        portals: u32,
+        /// People in the first wave.
+        first_people: u32,
+        /// Portals of the first wave that count.
+        first_portals: u32,
+    },
+    /// A person halted the rollout.
+    Command {
+        /// The person or pipeline; may be empty.
+        by: String,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// Step of a rollout: a change is decided on one, and made on no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RolloutStep {
+    /// Number of the publication.
+    pub publication: u32,
+    /// Number of changes since.
+    pub step: u32,
+}
+
+/// Change of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolloutChange {
+    /// The wave with this index opens.
+    Open(usize),
+    /// No wave opens any more.
+    Halt(HaltCause),
+    /// The last wave is over.
+    Complete,
+}
+
+/// Head and portals of a fleet at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetView {
+    /// The time, by the clock of the state.
+    pub now: Timestamp,
+    /// The head.
+    pub head: FleetHead,
+    /// The portals, sorted by name.
+    pub portals: Vec<PortalState>,
+}
+
+/// Portal of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortalState {
+    /// The portal, as it was published.
+    pub published: PublishedPortal,
+    /// The revision that it is on; `None` before the wave of a new portal opens.
+    pub revision: Option<Digest>,
+    /// `true` if the portal was failing or parked when its wave opened.
+    pub failed_before: bool,
+    /// Pause by command.
+    pub pause: Option<CommandPause>,
+    /// What the queue knows.
+    pub queue: QueueState,
+}
+
+impl PortalState {
+    /// Returns `true` if a pause of either kind holds.
+    pub fn is_paused(&self, now: Timestamp) -> bool {
+        let declared = self.published.pause.as_ref().map(|pause| pause.until);
+        let command = self.pause.as_ref().map(|pause| pause.until);
+        [declared, command].into_iter().flatten().any(|until| until.is_none_or(|until| now < until))
+    }
+
+    /// Returns for how long the portal has been due, if it is waited for: it has a revision, and
+    /// is neither paused nor parked.
+    pub fn overdue(&self, now: Timestamp) -> Option<Duration> {
+        let is_waited_for =
+            self.revision.is_some() && self.queue.parked.is_none() && !self.is_paused(now);
+        let due = self.queue.due.filter(|_| is_waited_for)?;
+        let late: SignedDuration = now.duration_since(due);
+        Duration::try_from(late).ok()
+    }
+}
+
+/// Pause in a fleet manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredPause {
+    /// The end; `None` if there is none.
+    pub until: Option<Timestamp>,
+    /// The reason.
+    pub reason: String,
+}
+
+/// Pause by command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandPause {
+    /// The end; `None` if there is none.
+    pub until: Option<Timestamp>,
+    /// The time of the command.
+    pub at: Timestamp,
+    /// The person or pipeline; may be empty.
+    pub by: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// What the work queue keeps of a portal between rounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// The time from which the portal is due; `None` before its first round is scheduled.
+    pub due: Option<Timestamp>,
+    /// Claims since the last release.
+    pub attempts: u32,
+    /// Failed rounds since the last one that did not fail.
+    pub failures: u32,
+    /// Reason and time, if the portal is parked.
+    pub parked: Option<Parked>,
+    /// The rounds on the last revision that had one.
+    pub rounds: Option<RevisionRounds>,
+    /// The row of the portal in the report over the fleet, from its last round, as `records`
+    /// writes it.
+    pub row: Option<String>,
+    /// The id of the worker that holds a living claim.
+    pub worker: Option<String>,
+}
+
+/// Parked portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The time.
+    pub at: Timestamp,
+    /// The reason.
+    pub reason: ParkReason,
+}
+
+/// Rounds of a portal on one revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionRounds {
+    /// The revision.
+    pub revision: Digest,
+    /// The class of the last round.
+    pub class: RoundClass,
+    /// People whose cards these rounds have reset, in sum.
+    pub people: u32,
+    /// The end of the last round.
+    pub at: Timestamp,
+}
+
+impl RevisionRounds {
+    /// Returns the rounds with one more: those on another revision are left behind.
+    pub fn with_round(
+        before: Option<&Self>,
+        revision: Digest,
+        class: RoundClass,
+        people: u32,
+        at: Timestamp,
+    ) -> Self {
+        let earlier = before.filter(|before| before.revision == revision);
+        let people = earlier.map_or(0, |before| before.people).saturating_add(people);
+        Self { revision, class, people, at }
+    }
+}
