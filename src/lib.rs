@@ -25,7 +25,8 @@
 //!
 //! The layers, from the bottom: [`i18n`], [`model`] and [`diagnostic`]; [`manifest`] and [`plan`],
 //! which do not know each other; [`ports`]; [`records`]; [`portal`], [`store`] and [`engine`], side
-//! by side; [`report`]; and the command line, which marries them.
+//! by side; [`app`], the use cases of one portal; [`fleet`], the work over many; [`report`]; and
+//! the command line, which marries them.
 //! `tests/integration/repository/architecture.rs` holds the table. The REST client is the crate
 //! `bitrix24`, the emulator the crate `bitrix24-emulator`. Neither imports any of them.
 //!
@@ -47,6 +48,7 @@ pub mod app;
 pub mod cli;
 pub mod diagnostic;
 pub mod engine;
+pub mod fleet;
 pub mod manifest;
 pub mod model;
 pub mod plan;

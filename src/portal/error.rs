@@ -21,7 +21,7 @@ impl From<ClientError> for PortalError {
 /// Returns the text of a stop, which reports translate.
 fn stop_text(reason: StopReason) -> String {
     let text = match reason {
-        StopReason::Canceled(reason) => return reason,
+        StopReason::Canceled(reason) | StopReason::NotPermitted(reason) => return reason,
         StopReason::DeadlinePassed => tr_later!("the deadline has passed"),
         StopReason::DeadlineTooClose => tr_later!("the deadline would pass while waiting"),
         StopReason::LimitsAfterEnd => {

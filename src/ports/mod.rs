@@ -8,6 +8,7 @@
 //! its portal's lock is held.
 
 mod fleet_state;
+mod permit;
 mod portal;
 mod store;
 mod work_queue;
@@ -17,6 +18,7 @@ pub use fleet_state::{
     Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds, Rollout,
     RolloutChange, RolloutState, RolloutStep, RolloutWave,
 };
+pub use permit::{NoPermit, Permit};
 pub use portal::{
     CardRead, CardSink, CardWrite, CatalogQuery, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST,
     NO_PIPELINE, PeopleQuery, PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer,

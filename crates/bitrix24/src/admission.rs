@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::error::{Lane, StopReason};
 use crate::metrics::LimitWaits;
 use crate::rate_limiter::{Admission, CallWeights, RateLimiter};
-use crate::settings::{ClientEvent, ClientSettings, EventHook};
+use crate::settings::{ClientEvent, ClientSettings, EventHook, WritePermit};
 
 /// Time after a stop or the deadline in which urgent requests are still admitted:
 /// longer than the answer to a write in flight may take. A portal that refuses everything for its
@@ -33,6 +33,7 @@ pub(crate) struct AdmissionQueue {
     /// Notified when the waiting request may leave earlier.
     eased: Notify,
     events: EventHook,
+    write_permit: WritePermit,
 }
 
 impl AdmissionQueue {
@@ -50,7 +51,18 @@ impl AdmissionQueue {
             stopped_at: OnceLock::new(),
             eased: Notify::new(),
             events: settings.events.clone(),
+            write_permit: settings.write_permit.clone(),
         }
+    }
+
+    /// Asks for the permission to send an admitted request that writes. A refusal gives the
+    /// admission back.
+    pub(crate) fn permit_write(&self) -> Result<(), StopReason> {
+        (self.write_permit)().map_err(|reason| {
+            let now = self.now();
+            self.limiter().on_not_sent(now);
+            StopReason::NotPermitted(reason)
+        })
     }
 
     /// Waits until a request may leave, and counts it. Returns the times for which it has waited

@@ -67,6 +67,9 @@ pub enum StopReason {
     /// The request would have to wait beyond the deadline.
     #[error("the deadline would pass while waiting")]
     DeadlineTooClose,
+    /// The permit of the settings was refused, with this reason. Nothing was sent.
+    #[error("{0}")]
+    NotPermitted(String),
     /// The limits of the portal hold up urgent requests for too long after the stop.
     #[error("the portal's limits still hold up requests after the end of the run")]
     LimitsAfterEnd,

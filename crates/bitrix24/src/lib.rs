@@ -47,7 +47,7 @@ pub use response::{Success, Times, WholeSeconds, decode};
 pub use response_error::{CommandError, FailureClass, ResponseError};
 pub use rest_client::RestClient;
 pub use retry::{Idempotency, RetryState};
-pub use settings::{ClientEvent, ClientSettings, EventHook, Network, RetryBudget};
+pub use settings::{ClientEvent, ClientSettings, EventHook, Network, RetryBudget, WritePermit};
 pub use transport::{
     ConnectError, HttpResponse, HttpTransport, ResponseOrigin, Transport, TransportError,
 };

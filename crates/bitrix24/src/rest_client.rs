@@ -210,16 +210,15 @@ impl RestClient {
         // An urgent request is tried all the same: the answer that is remembered may have been a
         // stray one.
         let rejected = || self.rejected.get().filter(|_| lane == Lane::Normal).cloned();
-        if let Some(error) = rejected() {
-            return Err(error);
-        }
+        rejected().map_or(Ok(()), Err)?;
         let waited = match (request.admitted, lane) {
             (false, _) => self.admission.admit(&request.weights, lane).await?,
             (true, Lane::Normal) => self.admission.check().map(|()| LimitWaits::default())?,
             (true, Lane::Urgent) => LimitWaits::default(),
         };
-        if let Some(error) = rejected() {
-            return Err(error);
+        rejected().map_or(Ok(()), Err)?;
+        if idempotency == Idempotency::Unsafe {
+            self.admission.permit_write()?;
         }
         self.with(|state| state.metrics.count(request, waited));
         let sent = self.admission.now();

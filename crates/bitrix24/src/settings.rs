@@ -10,6 +10,10 @@ use crate::rate_limiter::LimiterLevel;
 /// Observer of the client. Called from the client's tasks: it must return at once.
 pub type EventHook = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
+/// Permission to send a request that writes. Asked after the admission and immediately before each
+/// such request, in both lanes; the error is the reason of a refusal. It must return at once.
+pub type WritePermit = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
 /// Settings of a client. The defaults are for a cloud portal on a standard plan.
 #[derive(Clone)]
 pub struct ClientSettings {
@@ -34,6 +38,8 @@ pub struct ClientSettings {
     pub network: Network,
     /// The observer of waits, refusals and retries.
     pub events: EventHook,
+    /// The permission for each request that writes; by default always given.
+    pub write_permit: WritePermit,
 }
 
 /// Network settings from the environment. None of them applies to this machine itself.
@@ -72,6 +78,7 @@ impl Default for ClientSettings {
             level: None,
             network: Network::default(),
             events: Arc::new(|_| {}),
+            write_permit: Arc::new(|| Ok(())),
         }
     }
 }
@@ -89,6 +96,7 @@ impl fmt::Debug for ClientSettings {
             level,
             network,
             events: _,
+            write_permit: _,
         } = self;
         f.debug_struct("ClientSettings")
             .field("user_agent", user_agent)

@@ -6,6 +6,7 @@ mod decoding;
 mod fake_transport;
 mod labels;
 mod pacing;
+mod permits;
 mod reads;
 #[cfg(unix)]
 mod tls;

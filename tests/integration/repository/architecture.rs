@@ -19,7 +19,11 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("engine", "i18n model diagnostic manifest plan ports records"),
     ("report", "i18n model diagnostic manifest plan ports records engine"),
     ("app", "i18n model diagnostic manifest plan ports records portal store engine"),
-    ("cli", "app i18n model diagnostic manifest plan ports records portal store engine report"),
+    ("fleet", "i18n model diagnostic manifest plan ports records portal store engine app"),
+    (
+        "cli",
+        "app fleet i18n model diagnostic manifest plan ports records portal store engine report",
+    ),
 ];
 
 /// Each crate of the workspace with the modules of recard that may name it. `lib` re-exports the

@@ -1,0 +1,3 @@
+//! Fleets: what works over many portals, above the use cases of one portal.
+
+pub mod worker;
