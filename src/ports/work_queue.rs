@@ -260,7 +260,8 @@ pub enum ClaimState {
 pub struct Release {
     /// What became of the round.
     pub end: RoundEnd,
-    /// The time after which the portal is due again.
+    /// The time after which the portal is due again. A portal that got another revision since the
+    /// claim is due at once.
     pub due_in: Duration,
 }
 

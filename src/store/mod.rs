@@ -40,6 +40,7 @@ mod runs;
 mod salvage;
 mod write_guard;
 
+pub use folder::queue::{FolderQueue, QueuePortal, QueueRows, read_queue_row, write_queue_row};
 pub use folder::{destination, read_to_limit, read_whole, write_whole};
 pub use location::StoreLocation;
 pub use log::StoreRunLog;
@@ -302,10 +303,8 @@ impl Store {
     pub async fn find_run(&self, text: &str) -> Result<RunId, StoreError> {
         let runs = self.run_ids().await?;
         if text == "last" {
-            return runs
-                .into_iter()
-                .next_back()
-                .ok_or_else(|| StoreError::Missing("run in the store".to_owned()));
+            let none = || StoreError::Missing("run in the store".to_owned());
+            return runs.into_iter().next_back().ok_or_else(none);
         }
         let mut fitting =
             runs.into_iter().filter(|run| !text.is_empty() && run.as_str().starts_with(text));

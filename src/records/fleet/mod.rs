@@ -1,9 +1,12 @@
-//! Records over many portals: the report, and the file with a plan for each portal.
+//! Records over many portals: the report, the file with a plan for each portal, and the row of a
+//! portal in the work queue.
 
 mod plan_file;
+mod queue_row;
 mod report;
 
 pub use plan_file::{FleetPlanFile, PlannedPortal, StoredSecret, StoredStopRule};
+pub use queue_row::{QueueRow, decode_queue_row, encode_queue_row};
 pub use report::{
     CauseGroup, FLEET_REPORT_FORMAT, FleetCounts, FleetReport, FleetViolation, LastRound,
     PortalOutcome, PortalRow,

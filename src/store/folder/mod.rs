@@ -14,6 +14,7 @@ mod held_file;
 mod lock;
 mod paths;
 mod process;
+pub(super) mod queue;
 
 #[cfg(test)]
 pub(super) use self::{

@@ -1,0 +1,159 @@
+//! Work queue of a folder: the laws of every queue, and what its files keep.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use recard::model::{Digest, PortalId};
+use recard::ports::{
+    Clock, LaneLimits, LockOwner, ParkReason, Release, RoundClass, RoundEnd, RoundResult,
+    StoreError, WorkQueue, Worker,
+};
+use recard::store::{FolderQueue, QueuePortal, read_queue_row, write_queue_row};
+
+use super::queue_laws::{self, LEASE, QueueWorld};
+
+const ALL: LaneLimits = LaneLimits { healthy: 9, failing: 9, suspect: 9 };
+
+/// Time of day that is set by hand.
+struct SetClock(Mutex<Timestamp>);
+
+impl SetClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(400_000))))
+    }
+
+    fn pass(&self, time: SignedDuration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+struct FolderWorld {
+    queue: FolderQueue,
+    clock: Arc<SetClock>,
+}
+
+impl QueueWorld for FolderWorld {
+    type Queue = FolderQueue;
+
+    fn queue(&self) -> &FolderQueue {
+        &self.queue
+    }
+
+    async fn set_portals(&self, portals: Vec<QueuePortal>) {
+        self.queue.set_portals(portals).unwrap();
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.clock.pass(time.try_into().unwrap());
+    }
+}
+
+fn owner() -> LockOwner {
+    LockOwner {
+        process: std::process::id(),
+        host: "host".to_owned(),
+        actor: "actor".to_owned(),
+        command: "worker".to_owned(),
+        since: "2026-01-01T00:00:00Z".to_owned(),
+    }
+}
+
+fn open(root: &Path, clock: &Arc<SetClock>) -> Result<FolderQueue, StoreError> {
+    FolderQueue::open(root, owner(), Arc::clone(clock) as _)
+}
+
+fn portals(count: usize) -> Vec<QueuePortal> {
+    let portal = |index| QueuePortal {
+        portal: PortalId::new(&format!("p{index}.example")).unwrap(),
+        revision: Digest::hash(b"one"),
+        is_paused: false,
+    };
+    (0..count).map(portal).collect()
+}
+
+fn worker() -> Worker {
+    Worker { id: "a".to_owned(), version: "1".to_owned() }
+}
+
+#[tokio::test]
+async fn folder_queue_keeps_the_laws_of_every_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let queue = open(folder.path(), &clock).unwrap();
+    queue_laws::check(&FolderWorld { queue, clock }).await;
+}
+
+#[tokio::test]
+async fn folder_queue_has_one_worker_and_is_taken_over_after_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let first = open(folder.path(), &clock).unwrap();
+    let refused = open(folder.path(), &clock).unwrap_err();
+    assert!(matches!(&refused, StoreError::Locked(by) if by.command == "worker"), "{refused:?}");
+    drop(first);
+    open(folder.path(), &clock).unwrap();
+}
+
+#[tokio::test]
+async fn folder_queue_remembers_deaths_and_due_times_of_an_earlier_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let queue = open(folder.path(), &clock).unwrap();
+    queue.set_portals(portals(3)).unwrap();
+    let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
+    let result = RoundResult { class: RoundClass::Failed, people: 0, row: "{}".to_owned() };
+    let end = RoundEnd::Ended(result);
+    let release = Release { end, due_in: Duration::from_secs(900) };
+    queue.release(&claims[0], &release).await.unwrap();
+    // The worker dies with two claims. Their leases end with it.
+    drop(queue);
+    let queue = open(folder.path(), &clock).unwrap();
+    queue.set_portals(portals(3)).unwrap();
+    let again = queue.claim(&worker(), ALL, LEASE).await.unwrap();
+    let known: Vec<_> = again.iter().map(|claim| (&claim.portal, claim.attempts)).collect();
+    assert_eq!(known, [(&claims[1].portal, 2), (&claims[2].portal, 2)]);
+    assert!(again[0].token > claims[1].token);
+    clock.pass(SignedDuration::from_secs(900));
+    let failed = LaneLimits { healthy: 0, failing: 9, suspect: 0 };
+    let failed = queue.claim(&worker(), failed, LEASE).await.unwrap();
+    assert_eq!((&failed[0].portal, failed[0].failures), (&claims[0].portal, 1));
+}
+
+#[tokio::test]
+async fn folder_queue_sees_a_portal_that_another_command_freed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let queue = open(folder.path(), &clock).unwrap();
+    queue.set_portals(portals(1)).unwrap();
+    let claim = queue.claim(&worker(), ALL, LEASE).await.unwrap().remove(0);
+    queue.park(&claim, &ParkReason::Deaths(3)).await.unwrap();
+    let mut row = read_queue_row(folder.path(), &claim.portal).unwrap().unwrap();
+    assert!(row.state.parked.is_some());
+    row.state.parked = None;
+    row.state.due = Some(clock.now());
+    write_queue_row(folder.path(), &claim.portal, &row).unwrap();
+    assert_eq!(queue.claim(&worker(), ALL, LEASE).await.unwrap(), []);
+    queue.read_parked().unwrap();
+    assert_eq!(queue.claim(&worker(), ALL, LEASE).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn folder_queue_waits_for_no_time_that_a_clock_set_back_has_still_to_reach() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let queue = open(folder.path(), &clock).unwrap();
+    queue.set_portals(portals(1)).unwrap();
+    let claim = queue.claim(&worker(), ALL, LEASE).await.unwrap().remove(0);
+    let release = Release { end: RoundEnd::GivenBack, due_in: Duration::from_secs(900) };
+    queue.release(&claim, &release).await.unwrap();
+    clock.pass(SignedDuration::from_hours(-24));
+    assert_eq!(queue.claim(&worker(), ALL, LEASE).await.unwrap().len(), 1);
+}
