@@ -20,7 +20,9 @@ use super::ui::Ui;
 use crate::app;
 use crate::i18n::Text;
 use crate::model::{CardLabels, Identity, PortalId, ReleaseSign, TrustEvidence};
-use crate::portal::{HttpPortal, LimiterLevel, ParseRateError, PortalSettings, Rate, WebhookUrl};
+use crate::portal::{
+    HttpPortal, LimiterLevel, ParseRateError, PortalSettings, Rate, TotalRate, WebhookUrl,
+};
 use crate::ports::{Clock as _, ReadPortal as _, StoreError};
 use crate::records::LimiterState;
 use crate::store::Store;
@@ -62,6 +64,8 @@ pub(super) struct PortalEndpoint {
     /// The variable or file of the webhook.
     from: String,
     name: PortalId,
+    /// The cap of requests that several portals share.
+    pub(super) total_rate: Option<Arc<TotalRate>>,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -134,6 +138,7 @@ impl PortalEndpoint {
             name: webhook.portal(),
             webhook,
             from,
+            total_rate: None,
             #[cfg(feature = "emulator")]
             embedded: None,
         }
@@ -151,7 +156,8 @@ impl PortalEndpoint {
         };
         let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
         let option = if global.emulator.is_some() { "--emulator" } else { "--portal" };
-        Ok(Self { webhook, from: option.to_owned(), name, embedded: Some(running) })
+        let from = option.to_owned();
+        Ok(Self { webhook, from, name, total_rate: None, embedded: Some(running) })
     }
 
     /// Refuses another portal than the one that the manifests pin.
@@ -261,6 +267,7 @@ impl PortalEndpoint {
             settings.network = env::network()?;
         }
         settings.level = level;
+        settings.total_rate = self.total_rate;
         let talk = ui.clone();
         let last = Mutex::new(Text::default());
         settings.events = Arc::new(move |event| {

@@ -82,6 +82,12 @@ pub(super) fn concurrency(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| "1 to 1000 portals can be worked on at the same time".to_owned())
 }
 
+/// Parses a number of requests a second.
+pub(super) fn total_rate(text: &str) -> Result<f64, String> {
+    let number = decimal::fraction(text).filter(|rate| (0.1..=10_000.0).contains(rate));
+    number.ok_or_else(|| "a rate is a number of requests a second, from 0.1 to 10000".to_owned())
+}
+
 /// Parses the limit on people.
 pub(super) fn people(text: &str) -> Result<u32, String> {
     let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());
@@ -135,18 +141,9 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 
 /// Parses a duration such as `90s`, `15m`, `2h` or `250ms`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number = decimal::whole(number)
-        .ok_or_else(|| "a time is a number with a unit: 90s, 15m, 2h".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
-        _ => Err("a time is digits and one of the units ms, s, m and h: 250ms, 90s, 15m or 2h"
-            .to_owned()),
-    }
+    decimal::duration(text).ok_or_else(|| {
+        "a time is a number with a unit, ms, s, m or h: 250ms, 90s, 15m or 2h".to_owned()
+    })
 }
 
 /// Parses the address of a program. It stands in files that a shell and a pipeline system read.
@@ -222,6 +219,7 @@ mod tests {
         }
         for wrong in ["8e-1", "+0.5", ".5", "0.05", "1.1", "NaN", "0x1"] {
             assert!(share(wrong).is_err(), "{wrong}");
+            assert!(wrong == "1.1" || total_rate(wrong).is_err(), "{wrong}");
         }
         assert_eq!((share("0.5"), people("0"), rounds("2")), (Ok(0.5), Ok(0), Ok(2)));
     }

@@ -3,6 +3,22 @@
 //! A sign, a blank, a leading zero, an underscore, an exponent or a prefix such as `0x` is refused:
 //! other programs read `010` as 8, and an ambiguous number could name two users.
 
+use std::time::Duration;
+
+/// Returns the duration of a text such as `90s`, `15m`, `2h` or `250ms`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number = whole(number)?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Some(Duration::from_secs(number.saturating_mul(3600))),
+        _ => None,
+    }
+}
+
 /// Returns the whole number that a text writes in decimal digits, if it fits.
 pub fn whole(text: &str) -> Option<u64> {
     if !is_plain(text) {

@@ -10,13 +10,13 @@
 mod fleet_state;
 mod permit;
 mod portal;
+mod rollout;
 mod store;
 mod work_queue;
 
 pub use fleet_state::{
-    CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, HaltCause, Parked, PortalState,
-    Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds, Rollout,
-    RolloutChange, RolloutState, RolloutStep, RolloutWave,
+    CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, Parked, PortalState,
+    Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds,
 };
 pub use permit::{NoPermit, Permit};
 pub use portal::{
@@ -24,6 +24,7 @@ pub use portal::{
     NO_PIPELINE, PeopleQuery, PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer,
     WriteError, WriteEvidence, WritePortal,
 };
+pub use rollout::{HaltCause, Rollout, RolloutChange, RolloutState, RolloutStep, RolloutWave};
 pub use store::{
     Archive, Interrupted, JournalLoss, JournalRecord, LockOwner, PlannedCard, RunHeader, RunLog,
     RunPurpose, SalvagedJournal, SetPurpose, StoreError,

@@ -3,7 +3,7 @@
 //! Requests are admitted in the order of their arrival. A wait ends at once on cancellation, or if
 //! the deadline would pass before its end. Requests in flight finish.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -11,8 +11,10 @@ use tokio::time::Instant;
 
 use crate::error::{Lane, StopReason};
 use crate::metrics::LimitWaits;
+use crate::quota::Limit;
 use crate::rate_limiter::{Admission, CallWeights, RateLimiter};
 use crate::settings::{ClientEvent, ClientSettings, EventHook, WritePermit};
+use crate::total_rate::TotalRate;
 
 /// Time after a stop or the deadline in which urgent requests are still admitted:
 /// longer than the answer to a write in flight may take. A portal that refuses everything for its
@@ -32,6 +34,7 @@ pub(crate) struct AdmissionQueue {
     stopped_at: OnceLock<Instant>,
     /// Notified when the waiting request may leave earlier.
     eased: Notify,
+    total: Option<Arc<TotalRate>>,
     events: EventHook,
     write_permit: WritePermit,
 }
@@ -50,6 +53,7 @@ impl AdmissionQueue {
             cancellation: watch::Sender::new(None),
             stopped_at: OnceLock::new(),
             eased: Notify::new(),
+            total: settings.total_rate.clone(),
             events: settings.events.clone(),
             write_permit: settings.write_permit.clone(),
         }
@@ -88,7 +92,12 @@ impl AdmissionQueue {
             let now = self.now();
             let admission = self.limiter().admit(weights, now);
             let (time, limit) = match admission {
-                Admission::Admitted => return Ok(waited),
+                Admission::Admitted => {
+                    if let Some(total) = &self.total {
+                        total.reserve();
+                    }
+                    return Ok(waited);
+                }
                 Admission::RetryAfter(time, limit) => (time, limit),
             };
             (self.events)(ClientEvent::Waiting { limit, time });
@@ -117,7 +126,10 @@ impl AdmissionQueue {
             let now = self.now();
             let admission = self.limiter().admit(weights, now);
             let (time, limit) = match admission {
-                Admission::Admitted => return Ok(waited),
+                Admission::Admitted => {
+                    waited.add(Limit::Rate, self.wait_for_total(now).await?);
+                    return Ok(waited);
+                }
                 Admission::RetryAfter(time, limit) => (time, limit),
             };
             (self.events)(ClientEvent::Waiting { limit, time });
@@ -127,6 +139,20 @@ impl AdmissionQueue {
             }
             waited.add(limit, self.now().saturating_sub(now));
         }
+    }
+
+    /// Waits for the cap that several clients share. Returns the time of the wait. A request that
+    /// was admitted at `admitted` and is stopped here never leaves.
+    async fn wait_for_total(&self, admitted: Duration) -> Result<Duration, StopReason> {
+        let time = self.total.as_ref().map_or(Duration::ZERO, |total| total.reserve());
+        if time.is_zero() {
+            return Ok(time);
+        }
+        let paused = self.pause(time).await;
+        if paused.is_err() {
+            self.limiter().on_not_sent(admitted);
+        }
+        paused.map(|()| time)
     }
 
     /// Records that the portal accepted a request that was sent at `sent`.
@@ -253,7 +279,7 @@ impl Drop for WaitingUrgent<'_> {
 mod tests {
     use super::*;
     use crate::method_budget::MethodUsage;
-    use crate::quota::{Limit, Rate};
+    use crate::quota::Rate;
     use crate::rate_limiter::LimiterLevel;
 
     fn queue(level: f64, deadline: Option<Duration>) -> AdmissionQueue {

@@ -27,6 +27,7 @@ mod response_error;
 mod rest_client;
 mod retry;
 mod settings;
+mod total_rate;
 mod transport;
 mod webhook;
 
@@ -48,6 +49,7 @@ pub use response_error::{CommandError, FailureClass, ResponseError};
 pub use rest_client::RestClient;
 pub use retry::{Idempotency, RetryState};
 pub use settings::{ClientEvent, ClientSettings, EventHook, Network, RetryBudget, WritePermit};
+pub use total_rate::TotalRate;
 pub use transport::{
     ConnectError, HttpResponse, HttpTransport, ResponseOrigin, Transport, TransportError,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::quota::{Limit, Rate};
 use crate::rate_limiter::LimiterLevel;
+use crate::total_rate::TotalRate;
 
 /// Observer of the client. Called from the client's tasks: it must return at once.
 pub type EventHook = Arc<dyn Fn(ClientEvent) + Send + Sync>;
@@ -36,6 +37,8 @@ pub struct ClientSettings {
     pub level: Option<LimiterLevel>,
     /// The network settings.
     pub network: Network,
+    /// The cap that this client shares with others.
+    pub total_rate: Option<Arc<TotalRate>>,
     /// The observer of waits, refusals and retries.
     pub events: EventHook,
     /// The permission for each request that writes; by default always given.
@@ -77,6 +80,7 @@ impl Default for ClientSettings {
             deadline: None,
             level: None,
             network: Network::default(),
+            total_rate: None,
             events: Arc::new(|_| {}),
             write_permit: Arc::new(|| Ok(())),
         }
@@ -95,6 +99,7 @@ impl fmt::Debug for ClientSettings {
             deadline,
             level,
             network,
+            total_rate,
             events: _,
             write_permit: _,
         } = self;
@@ -108,6 +113,7 @@ impl fmt::Debug for ClientSettings {
             .field("deadline", deadline)
             .field("level", level)
             .field("network", network)
+            .field("total_rate", total_rate)
             .finish_non_exhaustive()
     }
 }

@@ -107,6 +107,9 @@ pub(in crate::cli) struct RoundsArgs {
     /// Number of portals that are worked on at the same time
     #[arg(long, value_name = "NUMBER", value_parser = value_parsers::concurrency, default_value = "50")]
     pub(in crate::cli) concurrency: usize,
+    /// Requests a second to all portals together; without it each portal has its own limit alone
+    #[arg(long, value_name = "NUMBER", value_parser = value_parsers::total_rate)]
+    pub(in crate::cli) total_rate: Option<f64>,
     /// Time that each portal may take (90s, 15m); one that takes longer fails, and no other
     #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "10m")]
     pub(in crate::cli) portal_deadline: Duration,

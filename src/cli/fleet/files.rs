@@ -1,5 +1,6 @@
 //! Files of a fleet, and the fleet that they make.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::FleetFilesArgs;
@@ -38,6 +39,8 @@ impl FleetFiles for Disk {
 pub(in crate::cli) struct FleetOnDisk {
     /// The fleet, with the selected portals alone.
     pub(in crate::cli) fleet: Fleet,
+    /// The names of all portals of the fleet, selected or not.
+    pub(in crate::cli) all: BTreeSet<String>,
     /// The texts.
     pub(in crate::cli) sources: Vec<Source>,
 }
@@ -72,6 +75,7 @@ pub(in crate::cli) async fn load(
         return Err(sources::refuse(outputs, &diagnostics, &sources, &harm));
     };
     sources::show(outputs.ui, &diagnostics, &sources);
+    let all = fleet.portals.iter().map(|portal| portal.name().to_owned()).collect();
     if let Some(selector) = &arguments.selector {
         fleet.portals.retain(|portal: &FleetPortal| selector.matches(&portal.labels));
         if fleet.portals.is_empty() {
@@ -79,7 +83,7 @@ pub(in crate::cli) async fn load(
                 .hint(tr!("an empty selection is more often a mistake than a wish")));
         }
     }
-    Ok(FleetOnDisk { fleet, sources })
+    Ok(FleetOnDisk { fleet, all, sources })
 }
 
 fn read(files: &[PathBuf]) -> Result<LoadedFleet, CliError> {

@@ -2,6 +2,7 @@
 
 pub(super) mod applies;
 pub(super) mod files;
+pub(super) mod guards;
 pub(super) mod plans;
 pub(super) mod portal_session;
 pub(super) mod reports;

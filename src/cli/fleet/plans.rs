@@ -1,4 +1,4 @@
-//! Plans of the portals of a fleet, and its guards over all of them.
+//! Plans of the portals of a fleet.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::cli::session::Session;
 use crate::cli::sources::selection_file;
 use crate::cli::use_cases::use_case_error;
 use crate::i18n::Text;
-use crate::manifest::{Declaration, Fleet, FleetGuards, FleetPortal, SecretReference};
+use crate::manifest::{Declaration, Fleet, FleetPortal, SecretReference};
 use crate::plan::Plan;
 use crate::ports::Clock as _;
 use crate::records::fleet::{
@@ -177,23 +177,6 @@ fn manifest_files(declaration: &Declaration) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Measures the rows of a run against the limits of the fleet. A number at most as large as its
-/// acknowledgement is meant.
-pub(in crate::cli) fn violations(guards: &FleetGuards, rows: &[PortalRow]) -> Vec<FleetViolation> {
-    let resets =
-        || rows.iter().filter(|row| row.outcome == PortalOutcome::Changes && row.counts.reset > 0);
-    let portals = u32::try_from(resets().count()).unwrap_or(u32::MAX);
-    let people = resets().map(|row| row.counts.people).fold(0, u32::saturating_add);
-    [
-        ("maxPortals", portals, guards.max_portals, guards.acknowledged_portals),
-        ("maxPeople", people, guards.max_people, guards.acknowledged_people),
-    ]
-    .into_iter()
-    .filter(|(_, number, limit, meant)| number > limit && meant.is_none_or(|meant| *number > meant))
-    .map(|(guard, number, limit, _)| FleetViolation { guard: guard.to_owned(), number, limit })
-    .collect()
-}
-
 /// Makes the file with the plans.
 pub(in crate::cli) fn plan_file(
     fleet: &Fleet,
@@ -205,7 +188,7 @@ pub(in crate::cli) fn plan_file(
         fleet: fleet.name.to_string(),
         reason: fleet.reason.to_string(),
         created: SystemClock.now(),
-        waves: fleet.waves.iter().map(ToString::to_string).collect(),
+        waves: fleet.waves.iter().map(|wave| wave.name.to_string()).collect(),
         stop: StoredStopRule {
             failed: fleet.stop.failed,
             failed_percent: fleet.stop.failed_percent,

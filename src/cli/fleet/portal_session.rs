@@ -1,6 +1,7 @@
 //! Session of one portal of a fleet: its secret, and a listener that prints nothing.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::app::{Approval, Approver, Declined, Observer, Proposal, Warning};
 use crate::cli::args::GlobalArgs;
@@ -12,7 +13,7 @@ use crate::cli::ui::Ui;
 use crate::engine::Event;
 use crate::manifest::SecretReference;
 use crate::model::PortalId;
-use crate::portal::WebhookUrl;
+use crate::portal::{TotalRate, WebhookUrl};
 use crate::ports::Rejection;
 
 /// Surroundings of all portals of a command.
@@ -22,6 +23,8 @@ pub(in crate::cli) struct Surroundings<'a> {
     pub(in crate::cli) ui: Ui,
     pub(in crate::cli) interrupt: &'a Interrupt,
     pub(in crate::cli) secrets: Option<&'a Path>,
+    /// The cap of all requests.
+    pub(in crate::cli) total_rate: Option<Arc<TotalRate>>,
 }
 
 impl Surroundings<'_> {
@@ -60,7 +63,8 @@ impl Surroundings<'_> {
     }
 
     async fn connect_with(&self, webhook: WebhookUrl, from: String) -> Result<Session, CliError> {
-        let endpoint = PortalEndpoint::new(webhook, from);
+        let mut endpoint = PortalEndpoint::new(webhook, from);
+        endpoint.total_rate = self.total_rate.clone();
         endpoint.connect(self.global, &self.ui, self.interrupt).await
     }
 }

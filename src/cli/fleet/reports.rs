@@ -83,8 +83,9 @@ pub(in crate::cli) fn finish(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     report: &FleetReport,
+    all: Option<&BTreeSet<String>>,
 ) -> Result<(), CliError> {
-    let kept = keep(global, report);
+    let kept = keep(global, report, all);
     if let Err(problem) = kept {
         outputs.ui.warn(tr!("the report could not be kept for `fleet status`: {problem}", problem));
     }
@@ -100,8 +101,24 @@ pub(in crate::cli) fn kept_file(store: &Path, fleet: &str) -> PathBuf {
     store.join("fleets").join(format!("{name}-{digest}.json"))
 }
 
-/// Keeps the last row of each portal, with its command and time. Rows of other portals stay.
-fn keep(global: &GlobalArgs, report: &FleetReport) -> Result<(), CliError> {
+/// Returns the names of the portals that the fleet had in the last round that is in the store;
+/// none if there was none.
+pub(in crate::cli) fn known_portals(
+    global: &GlobalArgs,
+    fleet: &str,
+) -> Result<BTreeSet<String>, CliError> {
+    let path = kept_file(global.store.folder(), fleet);
+    let rows = if path.exists() { read(&path)?.portals } else { Vec::new() };
+    Ok(rows.into_iter().map(|row| row.portal).collect())
+}
+
+/// Keeps the last row of each portal, with its command and time. Rows of other portals stay, unless
+/// the fleet, with `all` its portals, lost them and that is no violation.
+fn keep(
+    global: &GlobalArgs,
+    report: &FleetReport,
+    all: Option<&BTreeSet<String>>,
+) -> Result<(), CliError> {
     let path = kept_file(global.store.folder(), &report.fleet);
     let mut kept = report.clone();
     for row in &mut kept.portals {
@@ -111,7 +128,10 @@ fn keep(global: &GlobalArgs, report: &FleetReport) -> Result<(), CliError> {
     if path.exists() {
         let names: BTreeSet<String> = kept.portals.iter().map(|row| row.portal.clone()).collect();
         let earlier = read(&path)?.portals.into_iter();
-        kept.portals.extend(earlier.filter(|row| !names.contains(&row.portal)));
+        let is_lost = report.violations.iter().any(|found| found.guard == "lostPortals");
+        let all = all.filter(|_| !is_lost);
+        let is_there = |row: &PortalRow| all.is_none_or(|all| all.contains(&row.portal));
+        kept.portals.extend(earlier.filter(|row| !names.contains(&row.portal)).filter(is_there));
     }
     kept.count();
     if let Some(folder) = path.parent() {

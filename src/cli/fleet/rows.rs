@@ -22,7 +22,7 @@ pub(in crate::cli) fn row(
 ) -> PortalRow {
     PortalRow {
         portal: portal.name().to_owned(),
-        wave: fleet.waves.get(portal.wave).map(ToString::to_string).unwrap_or_default(),
+        wave: fleet.waves.get(portal.wave).map(|wave| wave.name.to_string()).unwrap_or_default(),
         labels: portal.labels.clone(),
         outcome,
         counts: FleetCounts::default(),

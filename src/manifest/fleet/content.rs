@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -30,12 +31,21 @@ pub struct Fleet {
     pub reason: Arc<str>,
     /// The portals, in the order of the files.
     pub portals: Vec<FleetPortal>,
-    /// The names of the waves, in their order.
-    pub waves: Vec<Arc<str>>,
+    /// The waves, in their order.
+    pub waves: Vec<FleetWave>,
     /// `spec.stop`.
     pub stop: StopRule,
     /// `spec.guards`.
     pub guards: FleetGuards,
+}
+
+/// Wave of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetWave {
+    /// The name.
+    pub name: Arc<str>,
+    /// The least time from the opening of the wave to that of the next one.
+    pub settle: Duration,
 }
 
 /// Portal of a fleet.
@@ -53,6 +63,8 @@ pub struct FleetPortal {
     pub webhook: Option<SecretReference>,
     /// Webhook of the commands that only read, in place of the other one.
     pub read_webhook: Option<SecretReference>,
+    /// Interval of its rounds in a worker.
+    pub every: Duration,
     /// Rule for writes.
     pub mode: PortalMode,
     /// Pause, if there is one.
@@ -82,10 +94,10 @@ pub enum SecretReference {
 /// Rule for writes to a portal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PortalMode {
-    /// `fleet apply` writes.
+    /// `fleet apply` and workers write.
     #[default]
     Apply,
-    /// `fleet apply` passes over the portal.
+    /// `fleet apply` passes over the portal, and workers only look.
     Drift,
 }
 
@@ -130,6 +142,8 @@ pub struct FleetGuards {
     pub acknowledged_portals: Option<u32>,
     /// `acknowledge.people`: so many people are meant.
     pub acknowledged_people: Option<u32>,
+    /// `acknowledge.fleet`: a fleet of exactly so many portals is meant, though others are gone.
+    pub acknowledged_fleet: Option<u32>,
 }
 
 impl Default for FleetGuards {
@@ -139,6 +153,7 @@ impl Default for FleetGuards {
             max_people: 250,
             acknowledged_portals: None,
             acknowledged_people: None,
+            acknowledged_fleet: None,
         }
     }
 }
@@ -148,6 +163,7 @@ impl Default for FleetGuards {
 pub(super) struct Wave {
     pub(super) name: Located<Arc<str>>,
     pub(super) takes: WaveRule,
+    pub(super) settle: Duration,
 }
 
 /// Rule by which a wave takes portals.

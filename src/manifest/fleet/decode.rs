@@ -1,7 +1,9 @@
 //! Decoder of the documents of a fleet: `kind: Fleet` and `kind: FleetPortal`.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -14,14 +16,32 @@ use crate::manifest::decode::{self, API_VERSION, Metadata, exactly};
 use crate::manifest::mapping::{Finder, Mapping, suggestion};
 use crate::manifest::value::{Empty, line, number, optional_list, text};
 use crate::manifest::yaml_tree::{YamlNode, YamlValue};
-use crate::model::{PortalId, SourceLocation};
+use crate::model::{PortalId, SourceLocation, decimal};
 
 /// Maximum length of a path or a name, in characters.
 const MAX_LENGTH: usize = 255;
 
 /// Keys of the entry of a portal.
-const ENTRY_KEYS: &[&str] =
-    &["portal", "labels", "manifests", "values", "webhook", "readWebhook", "mode", "pause"];
+const ENTRY_KEYS: &[&str] = &[
+    "portal",
+    "labels",
+    "manifests",
+    "values",
+    "webhook",
+    "readWebhook",
+    "every",
+    "mode",
+    "pause",
+];
+
+/// Keys that `defaults` may state.
+const DEFAULT_KEYS: &[&str] = &["manifests", "webhook", "readWebhook", "every", "mode"];
+
+/// Longest interval and longest time to settle: 31 days.
+const MAX_DURATION: Duration = Duration::from_secs(744 * 3600);
+
+/// Range of `every`.
+const EVERY: RangeInclusive<Duration> = Duration::from_secs(1)..=MAX_DURATION;
 
 /// Document of `kind: Fleet`.
 pub(super) struct FleetDocument {
@@ -44,6 +64,7 @@ pub(super) struct PortalEntry {
     pub(super) values: BTreeMap<String, YamlNode>,
     pub(super) webhook: Option<SecretReference>,
     pub(super) read_webhook: Option<SecretReference>,
+    pub(super) every: Option<Duration>,
     pub(super) mode: Option<PortalMode>,
     pub(super) pause: Option<Pause>,
 }
@@ -59,6 +80,7 @@ impl PortalEntry {
             values: BTreeMap::new(),
             webhook: None,
             read_webhook: None,
+            every: None,
             mode: None,
             pause: None,
         }
@@ -87,8 +109,7 @@ pub(super) fn fleet(finder: &mut Finder<'_>, node: &YamlNode) -> Option<FleetDoc
     let mut fields = Mapping::from_node(finder, spec, "spec", known)?;
     let defaults = match fields.take("defaults") {
         Some(node) => {
-            let known = &["manifests", "webhook", "readWebhook", "mode"];
-            let mut fields = Mapping::from_node(finder, node, "defaults", known)?;
+            let mut fields = Mapping::from_node(finder, node, "defaults", DEFAULT_KEYS)?;
             entry_of(finder, node, &mut fields, None)
         }
         None => PortalEntry::without_portal(finder.place(spec)),
@@ -146,7 +167,7 @@ fn entry_of(
     let mut take = |key| fields.take_known(key);
     let (labels, manifests, values) = (take("labels"), take("manifests"), take("values"));
     let (webhook, read_webhook) = (take("webhook"), take("readWebhook"));
-    let (mode, pause) = (take("mode"), take("pause"));
+    let (every, mode, pause) = (take("every"), take("mode"), take("pause"));
     PortalEntry {
         place: portal.as_ref().map_or_else(|| finder.place(node), |portal| portal.place.clone()),
         portal,
@@ -155,6 +176,7 @@ fn entry_of(
         values: values.map(|node| self::values(finder, node)).unwrap_or_default(),
         webhook: webhook.and_then(|node| secret(finder, node, "webhook")),
         read_webhook: read_webhook.and_then(|node| secret(finder, node, "readWebhook")),
+        every: every.and_then(|node| duration(finder, node, "every", &EVERY)),
         mode: mode.and_then(|node| self::mode(finder, node)),
         pause: pause.and_then(|node| self::pause(finder, node)),
     }
@@ -261,6 +283,27 @@ fn mode(finder: &mut Finder<'_>, node: &YamlNode) -> Option<PortalMode> {
     }
 }
 
+fn duration(
+    finder: &mut Finder<'_>,
+    node: &YamlNode,
+    key: &'static str,
+    range: &RangeInclusive<Duration>,
+) -> Option<Duration> {
+    let text = match &node.value {
+        // A number lacks its unit, which quotes do not mend.
+        YamlValue::Whole(number) => number.to_string(),
+        _ => text(finder, node, key)?.to_owned(),
+    };
+    let found = decimal::duration(&text).filter(|time| range.contains(time));
+    if found.is_none() {
+        let message = tr!("{text} is no time for `{key}`", text, key);
+        let (least, most) = (range.start().as_secs(), range.end().as_secs() / 3600);
+        let help = tr!("write 90s, 15m or 2h, at least {least}s and at most {most}h", least, most);
+        finder.error(DiagnosticCode::OutOfRange, node, message, Some(help));
+    }
+    found
+}
+
 fn pause(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Pause> {
     let mut fields = Mapping::from_node(finder, node, "pause", &["until", "reason"])?;
     let reason = fields.require(finder, "reason", tr!("say why: it stands in every report"));
@@ -282,11 +325,14 @@ fn pause(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Pause> {
 }
 
 fn wave(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Wave> {
-    let known = &["name", "select", "percent"];
+    let known = &["name", "select", "percent", "settle"];
     let mut fields = Mapping::from_node(finder, node, tr_later!("a wave"), known)?;
     let name = fields.require(finder, "name", tr!("give the wave a short name, such as canary"))?;
     let value = line(finder, name, "name", MAX_LENGTH)?;
     let place = finder.place(name);
+    let settle = fields.take("settle");
+    let settle =
+        settle.and_then(|node| duration(finder, node, "settle", &(Duration::ZERO..=MAX_DURATION)));
     let takes = match (fields.take("select"), fields.take("percent")) {
         (None, None) => WaveRule::Rest,
         (Some(node), None) => WaveRule::Select(select(finder, node)?),
@@ -298,7 +344,7 @@ fn wave(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Wave> {
             return None;
         }
     };
-    Some(Wave { name: Located { value, place }, takes })
+    Some(Wave { name: Located { value, place }, takes, settle: settle.unwrap_or_default() })
 }
 
 fn select(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Selector> {
@@ -346,13 +392,14 @@ fn guards(finder: &mut Finder<'_>, node: &YamlNode) -> FleetGuards {
     guards.max_people = stated("maxPeople", &mut fields).unwrap_or(guards.max_people);
     if let Some(node) = fields.take("acknowledge")
         && let Some(mut fields) =
-            Mapping::from_node(finder, node, "acknowledge", &["portals", "people"])
+            Mapping::from_node(finder, node, "acknowledge", &["portals", "people", "fleet"])
     {
         let mut stated = |key: &'static str, fields: &mut Mapping<'_>| {
             fields.take(key).and_then(|node| number(finder, node, key, u32::MAX))
         };
         guards.acknowledged_portals = stated("portals", &mut fields);
         guards.acknowledged_people = stated("people", &mut fields);
+        guards.acknowledged_fleet = stated("fleet", &mut fields);
     }
     guards
 }

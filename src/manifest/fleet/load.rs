@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::binding::Binding;
 use super::content::{Fleet, FleetPortal, LoadedFleet};
@@ -20,6 +21,9 @@ use crate::manifest::mapping::Finder;
 use crate::manifest::yaml_tree::YamlNode;
 use crate::manifest::{cross_checks, decode as manifest_decode};
 use crate::model::SourceLocation;
+
+/// Interval of the rounds of a portal, unless another one is stated.
+const EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// Files that a fleet names.
 pub trait FleetFiles {
@@ -247,7 +251,9 @@ impl Reader<'_> {
         problems.extend(cross_checks::check(&documents));
         let problems = sorted(problems);
         let is_broken = problems.iter().any(Diagnostic::is_error);
-        let PortalEntry { place, portal, labels, webhook, read_webhook, mode, pause, .. } = entry;
+        let PortalEntry {
+            place, portal, labels, webhook, read_webhook, every, mode, pause, ..
+        } = entry;
         FleetPortal {
             portal: portal.map(|portal| portal.value),
             place,
@@ -257,6 +263,7 @@ impl Reader<'_> {
             read_webhook: read_webhook
                 .or_else(|| webhook.is_none().then(|| defaults.read_webhook.clone()).flatten()),
             webhook: webhook.or_else(|| defaults.webhook.clone()),
+            every: every.or(defaults.every).unwrap_or(EVERY),
             mode: mode.or(defaults.mode).unwrap_or_default(),
             pause,
             declaration: if is_broken { None } else { Declaration::new(documents) },

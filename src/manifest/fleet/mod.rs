@@ -12,7 +12,8 @@ mod selector;
 mod waves;
 
 pub use content::{
-    Fleet, FleetGuards, FleetPortal, LoadedFleet, Pause, PortalMode, SecretReference, StopRule,
+    Fleet, FleetGuards, FleetPortal, FleetWave, LoadedFleet, Pause, PortalMode, SecretReference,
+    StopRule,
 };
 pub use load::{FleetFiles, load_fleet};
 pub use selector::{Selector, SelectorError};

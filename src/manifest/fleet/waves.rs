@@ -1,8 +1,9 @@
 //! Assignment of portals to waves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::content::{FleetPortal, Wave, WaveRule};
+use super::content::{FleetPortal, FleetWave, Wave, WaveRule};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::Digest;
 
@@ -15,15 +16,15 @@ pub(super) fn assign(
     waves: &[Wave],
     portals: &mut [FleetPortal],
     found: &mut Vec<Diagnostic>,
-) -> Vec<Arc<str>> {
+) -> Vec<FleetWave> {
     if waves.is_empty() {
-        return vec![ONLY.into()];
+        return vec![FleetWave { name: ONLY.into(), settle: Duration::ZERO }];
     }
     let total = portals.len();
     let mut left: Vec<&mut FleetPortal> = portals.iter_mut().collect();
     // A share is drawn by digest: the order of the files may follow countries or customers.
     left.sort_by_cached_key(|portal| Digest::hash(portal.name().as_bytes()));
-    for (index, Wave { name, takes }) in waves.iter().enumerate() {
+    for (index, Wave { name, takes, settle: _ }) in waves.iter().enumerate() {
         let mut room = match takes {
             WaveRule::Percent(percent) => (total * *percent as usize).div_ceil(100),
             WaveRule::Select(_) | WaveRule::Rest => usize::MAX,
@@ -62,5 +63,8 @@ pub(super) fn assign(
                 .help(help),
         );
     }
-    waves.iter().map(|wave| Arc::clone(&wave.name.value)).collect()
+    let declared = waves.iter();
+    declared
+        .map(|wave| FleetWave { name: Arc::clone(&wave.name.value), settle: wave.settle })
+        .collect()
 }

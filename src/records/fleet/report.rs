@@ -112,12 +112,14 @@ pub struct LastRound {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FleetViolation {
-    /// `maxPortals` or `maxPeople`.
+    /// `maxPortals`, `maxPeople` or `lostPortals`.
     pub guard: String,
     /// The number of the run.
     pub number: u32,
     /// The limit.
     pub limit: u32,
+    /// The number that `acknowledge` has to repeat.
+    pub acknowledge: u32,
 }
 
 /// Outcome of a portal.

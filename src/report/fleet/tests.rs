@@ -46,7 +46,12 @@ fn report(portals: usize) -> FleetReport {
         seconds: 12,
         totals: BTreeMap::new(),
         sums: FleetCounts::default(),
-        violations: vec![FleetViolation { guard: "maxPeople".to_owned(), number: 1, limit: 0 }],
+        violations: vec![FleetViolation {
+            guard: "maxPeople".to_owned(),
+            number: 1,
+            limit: 0,
+            acknowledge: 1,
+        }],
         stopped_in: Some("rest".to_owned()),
         portals: (0..portals).map(row).collect(),
     };

@@ -62,22 +62,30 @@ pub(super) fn totals(report: &FleetReport) -> String {
 
 /// Returns a violation in words.
 pub(super) fn violation(violation: &FleetViolation) -> Text {
-    let FleetViolation { guard, number, limit } = violation;
+    let FleetViolation { guard, number, limit, acknowledge: _ } = violation;
     match guard.as_str() {
         "maxPortals" => {
             tr!("blocked by guard maxPortals: {number} portals, limit {limit}", number, limit)
         }
+        "lostPortals" => tr!(
+            "blocked by guard lostPortals: {number} portals are gone from the fleet, limit {limit}",
+            number,
+            limit
+        ),
         _ => tr!("blocked by guard maxPeople: {number} people, limit {limit}", number, limit),
     }
 }
 
 /// Returns the block of the manifest that acknowledges the numbers of a run.
 pub(super) fn acknowledgement(report: &FleetReport) -> String {
-    let number = |guard: &str| {
-        report.violations.iter().find(|found| found.guard == guard).map(|found| found.number)
-    };
-    let parts = [("portals", number("maxPortals")), ("people", number("maxPeople"))];
-    let parts = parts.iter().filter_map(|(key, number)| Some(format!("{key}: {}", (*number)?)));
+    let parts = report.violations.iter().map(|found| {
+        let key = match found.guard.as_str() {
+            "maxPortals" => "portals",
+            "lostPortals" => "fleet",
+            _ => "people",
+        };
+        format!("{key}: {}", found.acknowledge)
+    });
     format!("guards: {{ acknowledge: {{ {} }} }}", parts.collect::<Vec<_>>().join(", "))
 }
 

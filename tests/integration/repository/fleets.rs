@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use recard::diagnostic::{Diagnostic, RenderStyle, render};
 use recard::i18n::Text;
@@ -116,13 +117,28 @@ fn problem_of_an_included_file_or_a_manifest_stays_with_its_portals() {
 fn waves_take_portals_in_their_order() {
     let of = |case: &str| {
         let fleet = read(&root().join("tests/manifests/fleet/valid").join(case)).0.fleet.unwrap();
-        let waves = fleet.portals.iter().map(|portal| fleet.waves[portal.wave].to_string());
+        let waves = fleet.portals.iter().map(|portal| fleet.waves[portal.wave].name.to_string());
         waves.collect::<Vec<_>>()
     };
     assert_eq!(of("everything"), ["canary", "rest", "neighbors", "neighbors"]);
     let percent = of("percent");
     assert_eq!(percent.iter().filter(|wave| *wave == "first").count(), 1, "{percent:?}");
     assert_eq!(of("smallest"), ["all", "all"]);
+}
+
+#[test]
+fn interval_and_time_to_settle_are_those_stated_nearest_or_the_defaults() {
+    let of = |case: &str| {
+        let fleet = read(&root().join("tests/manifests/fleet/valid").join(case)).0.fleet.unwrap();
+        let every: Vec<Duration> = fleet.portals.iter().map(|portal| portal.every).collect();
+        let settle: Vec<Duration> = fleet.waves.iter().map(|wave| wave.settle).collect();
+        (every, settle, fleet.guards.acknowledged_fleet)
+    };
+    let seconds =
+        |list: &[u64]| list.iter().copied().map(Duration::from_secs).collect::<Vec<Duration>>();
+    let everything = (seconds(&[900, 90, 900, 900]), seconds(&[3600, 0, 0]), Some(700));
+    assert_eq!(of("everything"), everything);
+    assert_eq!(of("smallest"), (seconds(&[900, 900]), seconds(&[0]), None));
 }
 
 /// Returns the documents of a fleet and of its portals as JSON values.

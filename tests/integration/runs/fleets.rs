@@ -206,6 +206,51 @@ async fn fleet_guard_refuses_the_run_before_any_write_and_is_lifted_by_numbers_a
     assert_eq!((applied.code, fleet.removed()), (0, vec![2; 3]), "{applied:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_that_lost_more_than_a_fifth_of_its_portals_is_refused_until_that_is_acknowledged() {
+    let fleet = Fleet::start(4).await;
+    fleet.run("plan", &[]);
+    let whole = std::fs::read_to_string(fleet.env.at("fleet.yaml")).unwrap();
+    let (head, entries) = whole.split_once("  portals:\n").unwrap();
+    let third: Vec<&str> = entries.split_inclusive("[8, 12] } }\n").take(2).collect();
+    let smaller = format!("{head}  portals:\n{}", third.concat());
+    fleet.env.file("fleet.yaml", &smaller);
+    let (plan, report) = fleet.run("plan", &["--detailed-exitcode"]);
+    assert_eq!(plan.code, 4, "{plan:?}");
+    assert!(plan.stdout.contains("2 portals are gone from the fleet"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("acknowledge: { fleet: 2 }"), "{}", plan.stdout);
+    assert_eq!(report["violations"][0]["guard"], "lostPortals");
+    for acknowledged in ["", "  guards: { acknowledge: { fleet: 4, portals: 2, people: 4 } }\n"] {
+        fleet.env.file("fleet.yaml", &format!("{smaller}{acknowledged}"));
+        let (applied, _) = fleet.run("apply", &["--auto-approve"]);
+        assert_eq!((applied.code, fleet.removed()), (4, vec![0; 4]), "{applied:?}");
+    }
+    // A selection is no loss, and drift only reads.
+    assert_eq!(fleet.run("drift", &[]).0.code, 2);
+    fleet
+        .env
+        .file("fleet.yaml", &format!("{smaller}  guards: {{ acknowledge: {{ fleet: 2 }} }}\n"));
+    let (applied, _) = fleet.run("apply", &["--auto-approve", "-l", "ring=canary"]);
+    assert_eq!((applied.code, fleet.removed()), (0, vec![2, 0, 0, 0]), "{applied:?}");
+    // From then on the fleet has two portals, and the acknowledgement is not needed any more.
+    fleet.env.file("fleet.yaml", &smaller);
+    let (applied, _) = fleet.run("apply", &["--auto-approve"]);
+    assert_eq!((applied.code, fleet.removed()), (0, vec![2, 2, 0, 0]), "{applied:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_total_rate_caps_the_requests_to_all_portals_together() {
+    let fleet = Fleet::start(4).await;
+    let started = std::time::Instant::now();
+    let (plan, _) = fleet.run("plan", &["--total-rate", "8"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let requests: u64 = fleet.emulator.portals().iter().map(|one| one.counters().requests).sum();
+    // The first request waits for none; a cap is no measure of performance.
+    let least = std::time::Duration::from_secs_f64((requests - 1) as f64 / 8.0);
+    assert!(requests >= 8 && started.elapsed() >= least, "{requests} in {:?}", started.elapsed());
+    assert_eq!(fleet.run("plan", &["--total-rate", "0"]).0.code, 64);
+}
+
 const WAVES: &str = "  waves: [{ name: canary, select: { ring: canary } }, { name: rest }]\n  stop: { failed: 0 }\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

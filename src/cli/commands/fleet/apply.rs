@@ -1,6 +1,7 @@
 //! `recard fleet apply`: plans all portals, asks once, and executes wave by wave; or executes the
 //! file of `fleet plan --out`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::fleet::plans::{Look, LookOptions};
 use crate::cli::fleet::portal_session::Surroundings;
-use crate::cli::fleet::{applies, files, plans, reports};
+use crate::cli::fleet::{applies, files, guards, plans, reports};
 use crate::cli::output::Outputs;
 use crate::cli::plan_files;
 use crate::cli::signals::Interrupt;
@@ -50,15 +51,15 @@ async fn apply(
     };
     let surroundings = surroundings(outputs.ui, global, rounds, interrupt);
     let named = arguments.fleet.files();
-    let file = match sole_plan_file(&named) {
-        Some(path) => read(path)?,
+    let (file, all) = match sole_plan_file(&named) {
+        Some(path) => (read(path)?, None),
         None => plan(outputs, arguments, &surroundings).await?,
     };
     check_wave(arguments, &file.waves)?;
     let name = (file.fleet.as_str(), file.reason.as_str());
     let report = reports::report("plan", name, file.rows.clone(), file.violations.clone(), started);
     if !file.violations.is_empty() {
-        reports::finish(outputs, global, &report)?;
+        reports::finish(outputs, global, &report, None)?;
         return Ok(exit::REFUSED);
     }
     let resets = report.sums.reset;
@@ -79,7 +80,7 @@ async fn apply(
     let mut report = reports::report("apply", name, applied.rows, Vec::new(), started);
     report.stopped_in = applied.stopped_in;
     reports::mark_new(&mut report, rounds.new_since.as_deref())?;
-    reports::finish(outputs, global, &report)?;
+    reports::finish(outputs, global, &report, all.as_ref())?;
     Ok(reports::exit_code(&report, exit::DONE, true))
 }
 
@@ -107,19 +108,20 @@ fn check_wave(arguments: &FleetApplyArgs, waves: &[String]) -> Result<(), CliErr
     }
 }
 
-/// Plans the portals of a fleet, with the webhooks that write.
+/// Plans the portals of a fleet, with the webhooks that write. Returns the names of all portals of
+/// the fleet beside it.
 async fn plan(
     outputs: &Outputs<'_>,
     arguments: &FleetApplyArgs,
     surroundings: &Surroundings<'_>,
-) -> Result<FleetPlanFile, CliError> {
+) -> Result<(FleetPlanFile, Option<BTreeSet<String>>), CliError> {
     let interrupt = surroundings.interrupt;
     let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
     let fleet = &loaded.fleet;
-    let waves: Vec<String> = fleet.waves.iter().map(ToString::to_string).collect();
+    let waves: Vec<String> = fleet.waves.iter().map(|wave| wave.name.to_string()).collect();
     check_wave(arguments, &waves)?;
     let last = arguments.wave.as_deref();
-    let last = last.and_then(|wave| fleet.waves.iter().position(|one| **one == *wave));
+    let last = last.and_then(|wave| fleet.waves.iter().position(|one| *one.name == *wave));
     let is_wanted = |portal: &&FleetPortal| last.is_none_or(|last| portal.wave <= last);
     let portals: Vec<&FleetPortal> = fleet.portals.iter().filter(is_wanted).collect();
     let options = LookOptions {
@@ -130,6 +132,8 @@ async fn plan(
     };
     let looked = async { Ok(plans::look(surroundings, fleet, &portals, &options).await) };
     let (rows, planned) = interrupt.unless_cancelled(looked).await?;
-    let violations = plans::violations(&fleet.guards, &rows);
-    Ok(plans::plan_file(fleet, &rows, planned, &violations))
+    let before = reports::known_portals(surroundings.global, &fleet.name)?;
+    let mut violations = guards::violations(&fleet.guards, &rows);
+    violations.extend(guards::lost_portals(&fleet.guards, &before, &loaded.all));
+    Ok((plans::plan_file(fleet, &rows, planned, &violations), Some(loaded.all)))
 }

@@ -1,6 +1,7 @@
 //! `recard fleet plan` and `recard fleet drift`: a look at many portals. They read only, by type.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::args::{FleetDriftArgs, FleetFilesArgs, FleetPlanArgs, GlobalArgs, RoundsArgs};
@@ -8,12 +9,13 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::fleet::plans::{Look, LookOptions};
 use crate::cli::fleet::portal_session::Surroundings;
-use crate::cli::fleet::{files, plans, reports};
+use crate::cli::fleet::{files, guards, plans, reports};
 use crate::cli::output::{self, Outputs};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, next_command};
 use crate::manifest::FleetPortal;
+use crate::portal::TotalRate;
 use crate::records::fleet::FleetPlanFile;
 use crate::report::Purpose;
 use crate::store::write_whole;
@@ -76,7 +78,8 @@ pub(super) fn surroundings<'a>(
     interrupt: &'a Interrupt,
 ) -> Surroundings<'a> {
     let secrets = rounds.secrets.as_deref();
-    Surroundings { global, ui: ui.without_notes(), interrupt, secrets }
+    let total_rate = rounds.total_rate.and_then(TotalRate::new).map(Arc::new);
+    Surroundings { global, ui: ui.without_notes(), interrupt, secrets, total_rate }
 }
 
 struct Request<'a> {
@@ -110,14 +113,19 @@ async fn look(
     let surroundings = surroundings(outputs.ui, global, rounds, interrupt);
     let looked = async { Ok(plans::look(&surroundings, fleet, &portals, &options).await) };
     let (rows, planned) = interrupt.unless_cancelled(looked).await?;
-    let violations = plans::violations(&fleet.guards, &rows);
+    let mut violations = guards::violations(&fleet.guards, &rows);
+    if request.look != Look::Drift {
+        let before = reports::known_portals(global, &fleet.name)?;
+        violations.extend(guards::lost_portals(&fleet.guards, &before, &loaded.all));
+    }
     if let Some(path) = request.out {
         save(outputs.ui, path, plans::plan_file(fleet, &rows, planned, &violations))?;
     }
     let name = (&*fleet.name, &*fleet.reason);
     let mut report = reports::report(request.command, name, rows, violations, started);
     reports::mark_new(&mut report, rounds.new_since.as_deref())?;
-    reports::finish(outputs, global, &report)?;
+    let all = (request.look != Look::Drift).then_some(&loaded.all);
+    reports::finish(outputs, global, &report, all)?;
     Ok(reports::exit_code(&report, request.pending, request.is_gate))
 }
 
