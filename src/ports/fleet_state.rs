@@ -18,7 +18,8 @@
 //! 2. A publication is one step: head, first wave and portals change together or not at all.
 //! 3. A change of a rollout is made only if the rollout is still at the step that it was decided
 //!    on; else nothing changes.
-//! 4. A revision never changes, and never vanishes.
+//! 4. The content of a revision never changes, and never vanishes. A later publication of the same
+//!    content replaces what stands beside it: commit, actor and signature.
 //! 5. A portal that the current revision does not name is of no fleet: it is not reconciled, and
 //!    its history stays.
 //! 6. Publications leave the pauses by command, the parked portals and the rounds as they are.

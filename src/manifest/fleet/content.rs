@@ -39,6 +39,19 @@ pub struct Fleet {
     pub guards: FleetGuards,
 }
 
+impl Fleet {
+    /// Returns `true` if another fleet means the same. Places in files do not count, and of
+    /// problems only their number.
+    pub fn means_same(&self, other: &Self) -> bool {
+        let of_fleet = |fleet: &Self| {
+            let Self { name, reason, portals, waves, stop, guards } = fleet;
+            (name.clone(), reason.clone(), portals.len(), waves.clone(), *stop, *guards)
+        };
+        let mut portals = self.portals.iter().zip(&other.portals);
+        of_fleet(self) == of_fleet(other) && portals.all(|(one, other)| one.means_same(other))
+    }
+}
+
 /// Wave of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetWave {
@@ -76,6 +89,35 @@ pub struct FleetPortal {
 }
 
 impl FleetPortal {
+    fn means_same(&self, other: &Self) -> bool {
+        let Self {
+            portal,
+            place: _,
+            labels,
+            wave,
+            webhook,
+            read_webhook,
+            every,
+            mode,
+            pause,
+            declaration,
+            problems,
+        } = self;
+        let digest = |declaration: &Option<Declaration>| {
+            declaration.as_ref().map(|declaration| declaration.digest)
+        };
+        *portal == other.portal
+            && *labels == other.labels
+            && *wave == other.wave
+            && *webhook == other.webhook
+            && *read_webhook == other.read_webhook
+            && *every == other.every
+            && *mode == other.mode
+            && *pause == other.pause
+            && digest(declaration) == digest(&other.declaration)
+            && problems.len() == other.problems.len()
+    }
+
     /// Returns the name in reports: the portal, or the file of an entry that names none.
     pub fn name(&self) -> &str {
         self.portal.as_ref().map_or(&*self.place.file, PortalId::as_str)

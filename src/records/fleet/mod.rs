@@ -1,9 +1,11 @@
-//! Records over many portals: the report, the file with a plan for each portal, and the row of a
-//! portal in the work queue.
+//! Records over many portals: the report, the file with a plan for each portal, revisions with
+//! their heads, and the row of a portal in the work queue.
 
 mod plan_file;
 mod queue_row;
 mod report;
+mod revision;
+mod signature;
 
 pub use plan_file::{FleetPlanFile, PlannedPortal, StoredSecret, StoredStopRule};
 pub use queue_row::{QueueRow, decode_queue_row, encode_queue_row};
@@ -11,3 +13,5 @@ pub use report::{
     CauseGroup, FLEET_REPORT_FORMAT, FleetCounts, FleetReport, FleetViolation, LastRound,
     PortalOutcome, PortalRow,
 };
+pub use revision::{FleetRevision, RevisionContent, RevisionError};
+pub use signature::{KeyError, RevisionSignature, SignatureError, SigningKey, TrustedKey};
