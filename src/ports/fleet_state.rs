@@ -335,7 +335,8 @@ pub struct RevisionRounds {
     pub revision: Digest,
     /// The class of the last round.
     pub class: RoundClass,
-    /// People whose cards these rounds have reset, in sum.
+    /// The most people whose cards one of these rounds has reset. A sum would grow with the time
+    /// that a wave is open.
     pub people: u32,
     /// The end of the last round.
     pub at: Timestamp,
@@ -351,7 +352,7 @@ impl RevisionRounds {
         at: Timestamp,
     ) -> Self {
         let earlier = before.filter(|before| before.revision == revision);
-        let people = earlier.map_or(0, |before| before.people).saturating_add(people);
+        let people = earlier.map_or(0, |before| before.people).max(people);
         Self { revision, class, people, at }
     }
 }

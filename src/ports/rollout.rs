@@ -93,9 +93,9 @@ pub enum HaltCause {
         people: u32,
         /// Portals of the wave that count.
         portals: u32,
-        /// People in the first wave.
+        /// People in the first wave that had a round.
         first_people: u32,
-        /// Portals of the first wave that count.
+        /// Portals of that wave that had a round.
         first_portals: u32,
     },
     /// A person halted the rollout.
