@@ -133,6 +133,15 @@ impl From<StoreError> for CliError {
                 "wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock"
             )),
             StoreError::Missing(_) => Some(tr!("`recard history` lists the runs of the store")),
+            StoreError::Database { .. } => {
+                Some(tr!("`recard store check` tells how a database can be reached"))
+            }
+            StoreError::NotMigrated { .. } => Some(tr!(
+                "`recard store migrate` brings it up to date, with a role that owns the schema"
+            )),
+            StoreError::LeaseLost { .. } => {
+                Some(tr!("`recard recover` settles an interrupted run, once the portal is free"))
+            }
         };
         let failure = Self::from_store(problem);
         hint.into_iter().fold(failure, Self::hint)

@@ -256,6 +256,30 @@ pub enum StoreError {
     /// Another process holds the lock of this portal.
     #[error("{0}")]
     Locked(LockOwner),
+    /// A database cannot be reached, or refuses.
+    #[error("{}", tr!("database {address}: {problem}", address, problem))]
+    Database {
+        /// Its address, without a secret.
+        address: String,
+        /// The problem in words.
+        problem: String,
+    },
+    /// The schema of a database is older than this program needs.
+    #[error("{}", tr!("the schema of {address} has version {found}, and this recard needs version {wanted}", address, found, wanted))]
+    NotMigrated {
+        /// The address.
+        address: String,
+        /// The version; 0 if there is no schema.
+        found: u32,
+        /// The version that is needed.
+        wanted: u32,
+    },
+    /// The lease of a portal was lost. The statement changed nothing.
+    #[error("{}", tr!("the lease of {portal} was lost, and another process may work on it; nothing more was written", portal))]
+    LeaseLost {
+        /// The portal.
+        portal: PortalId,
+    },
     /// There is no such run, backup or file.
     #[error("{}", tr!("there is no {what}", what = .0))]
     Missing(String),

@@ -36,6 +36,8 @@ mod lock;
 mod log;
 mod medium;
 mod place;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod runs;
 mod salvage;
 mod write_guard;

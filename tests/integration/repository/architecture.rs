@@ -40,6 +40,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ("prometheus_client::", &["report"]),
     ("quick_junit::", &["report"]),
     ("clap::", &["cli"]),
+    ("deadpool::", &["store"]),
+    ("rustls::", &["store"]),
+    ("tokio_postgres::", &["store"]),
     ("std::env", &["cli", "main"]),
     ("std::fs", &["store", "cli"]),
     ("std::process::ExitCode", &["main"]),
@@ -113,6 +116,17 @@ fn crate_with_one_owner_is_named_by_its_owner_alone() {
             }
         }
     }
+}
+
+#[test]
+fn driver_of_the_database_is_named_by_one_folder() {
+    let lines = modules().remove("store").unwrap();
+    let names =
+        |line: &str| ["tokio_postgres", "deadpool", "rustls"].iter().any(|one| line.contains(one));
+    let namers: BTreeSet<PathBuf> =
+        lines.into_iter().filter(|(_, line)| names(line)).map(|(file, _)| file).collect();
+    assert!(namers.len() > 3, "{namers:?}");
+    assert!(namers.iter().all(|file| file.starts_with("store/postgres")), "{namers:?}");
 }
 
 /// Returns `true` if a line names a path of a crate.

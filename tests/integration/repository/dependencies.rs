@@ -55,6 +55,7 @@ fn built() -> BTreeMap<String, String> {
     let arguments = [
         "tree",
         "--workspace",
+        "--all-features",
         "--locked",
         "--offline",
         "--edges",

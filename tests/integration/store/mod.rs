@@ -4,3 +4,5 @@ mod corruption;
 mod folder_queue;
 mod locking;
 pub(crate) mod queue_laws;
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;

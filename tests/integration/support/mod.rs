@@ -8,6 +8,8 @@ pub mod journal;
 pub mod large_plan;
 pub mod page;
 pub mod portal;
+#[cfg(all(unix, feature = "postgres"))]
+pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod reference;

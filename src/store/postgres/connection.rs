@@ -1,0 +1,335 @@
+//! Connections to a database, and statements over them.
+//!
+//! Only unnamed statements with given types are used, and no state of a session, so that a pooler
+//! in transaction mode may stand between. Each call is one transaction of its own, but for
+//! [`Database::in_transaction`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult, Timeouts};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::address::{DatabaseAddress, Server};
+use super::error::{is_passing, words};
+use super::password::password;
+use super::{CONNECT_TIMEOUT, STATEMENT_TIMEOUT};
+use crate::ports::StoreError;
+use crate::store::read_whole;
+
+/// Number of connections of one process. Statements are short: hundreds of portals share them.
+const MAX_CONNECTIONS: usize = 16;
+
+/// Time for which a statement is repeated while the server restarts, or another takes its place.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Maximum size of a file with root certificates.
+const MAX_ROOTS_BYTES: u64 = 16 << 20;
+
+/// Parameters of a statement, with their types.
+pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
+/// What the environment gives for the way to a database.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseAccess {
+    /// File with passwords, in the form of libpq, if the address names none (`PGPASSFILE`).
+    pub password_file: Option<PathBuf>,
+    /// Texts of the root certificates in PEM; `None` for those of the system.
+    pub roots: Option<Vec<Vec<u8>>>,
+}
+
+/// Database that several processes share as their store.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool<Connector>,
+    address: Arc<DatabaseAddress>,
+}
+
+/// Failure of one attempt.
+#[derive(Debug)]
+pub(super) struct Failure {
+    problem: String,
+    /// Another attempt may succeed.
+    is_passing: bool,
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(problem: tokio_postgres::Error) -> Self {
+        Self { is_passing: is_passing(&problem), problem: words(&problem) }
+    }
+}
+
+impl Failure {
+    fn lasting(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), is_passing: false }
+    }
+
+    fn passing(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), is_passing: true }
+    }
+}
+
+impl Database {
+    /// Makes ready for connections; none is opened yet.
+    ///
+    /// # Errors
+    ///
+    /// If the root certificates cannot be used.
+    pub(super) fn new(
+        address: DatabaseAddress,
+        access: &DatabaseAccess,
+    ) -> Result<Self, StoreError> {
+        let address = Arc::new(address);
+        let failed = |problem| error(&address, problem);
+        let connector = Connector {
+            tls: tls(&address, access).map_err(failed)?,
+            password_file: access.password_file.clone(),
+            address: Arc::clone(&address),
+        };
+        let pool = Pool::builder(connector)
+            .max_size(MAX_CONNECTIONS)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts { wait: Some(STATEMENT_TIMEOUT), create: None, recycle: None });
+        let pool = pool.build().map_err(|problem| failed(problem.to_string()))?;
+        Ok(Self { pool, address })
+    }
+
+    /// Returns the address, for texts.
+    pub fn address(&self) -> &DatabaseAddress {
+        &self.address
+    }
+
+    /// Executes a statement once.
+    ///
+    /// # Errors
+    ///
+    /// If it was refused, or no answer came. Then it may have been executed.
+    pub(super) async fn query(
+        &self,
+        statement: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.attempt(statement, parameters).await.map_err(|failure| self.error(failure))
+    }
+
+    /// Executes a statement that may be executed twice, and repeats it while the server cannot be
+    /// reached.
+    ///
+    /// # Errors
+    ///
+    /// If it was refused, or no answer came for some time.
+    pub(super) async fn query_patiently(
+        &self,
+        statement: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.attempt(statement, parameters).await {
+                Err(failure) if failure.is_passing && Instant::now() + pause < deadline => {
+                    tracing::debug!(problem = failure.problem, "statement is repeated");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                }
+                settled => return settled.map_err(|failure| self.error(failure)),
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        statement: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, Failure> {
+        let connection = self.connection().await?;
+        match timeout(STATEMENT_TIMEOUT, connection.client.query_typed(statement, parameters)).await
+        {
+            Ok(answer) => Ok(answer?),
+            Err(_) => {
+                // What comes over this connection later would be taken for another answer.
+                drop(Object::take(connection));
+                Err(Failure::passing("no answer in time"))
+            }
+        }
+    }
+
+    /// Executes statements in one transaction, as one text without parameters.
+    ///
+    /// # Errors
+    ///
+    /// If one was refused, or no answer came.
+    pub(super) async fn in_transaction(&self, statements: &str) -> Result<(), StoreError> {
+        let run = async {
+            let connection = self.connection().await?;
+            let text = format!("begin;\n{statements}\n;commit;");
+            let ended = connection.client.batch_execute(&text).await;
+            if ended.is_err() {
+                // It may stand in a transaction that has failed.
+                drop(Object::take(connection));
+            }
+            Ok(ended?)
+        };
+        run.await.map_err(|failure: Failure| self.error(failure))
+    }
+
+    async fn connection(&self) -> Result<Object<Connector>, Failure> {
+        use deadpool::managed::PoolError;
+        self.pool.get().await.map_err(|problem| match problem {
+            PoolError::Backend(failure) => failure,
+            PoolError::Timeout(_) => Failure::passing("all connections are in use"),
+            problem => Failure::lasting(format!("{problem:?}")),
+        })
+    }
+
+    fn error(&self, failure: Failure) -> StoreError {
+        error(&self.address, failure.problem)
+    }
+
+    /// Returns the error of an answer that makes no sense.
+    pub(super) fn nonsense(&self, problem: impl std::fmt::Display) -> StoreError {
+        error(&self.address, problem.to_string())
+    }
+
+    /// Returns a column of an answer.
+    ///
+    /// # Errors
+    ///
+    /// If it has another type.
+    pub(super) fn column<'a, T: FromSql<'a>>(
+        &self,
+        row: &'a Row,
+        name: &str,
+    ) -> Result<T, StoreError> {
+        row.try_get(name).map_err(|problem| self.nonsense(words(&problem)))
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Database").field(&self.address.to_string()).finish()
+    }
+}
+
+fn error(address: &DatabaseAddress, problem: String) -> StoreError {
+    StoreError::Database { address: address.to_string(), problem }
+}
+
+/// Opens connections.
+struct Connector {
+    address: Arc<DatabaseAddress>,
+    tls: Option<MakeRustlsConnect>,
+    password_file: Option<PathBuf>,
+}
+
+/// Open connection. It ends when dropped.
+pub(super) struct Connection {
+    client: Client,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Connector {
+    async fn connect(&self, server: &Server) -> Result<Connection, Failure> {
+        let mut config = self.address.config.clone();
+        config.host(server.name()).port(server.port).ssl_mode(server.ssl);
+        let found = password(&self.address, server, self.password_file.as_deref());
+        if let Some(password) = found.map_err(Failure::lasting)? {
+            config.password(password);
+        }
+        Ok(match (&self.tls, server.ssl) {
+            (Some(tls), SslMode::Require) => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                Connection { client, task: tokio::spawn(async { drop(connection.await) }) }
+            }
+            _ => {
+                let (client, connection) = config.connect(NoTls).await?;
+                Connection { client, task: tokio::spawn(async { drop(connection.await) }) }
+            }
+        })
+    }
+}
+
+impl Manager for Connector {
+    type Type = Connection;
+    type Error = Failure;
+
+    /// Connects to the first server that can be written to.
+    async fn create(&self) -> Result<Connection, Failure> {
+        let mut last = Failure::lasting("the address names no server");
+        for server in &self.address.servers {
+            let failure = match timeout(CONNECT_TIMEOUT, self.connect(server)).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::passing("no answer in time"),
+            };
+            let is_passing = failure.is_passing || last.is_passing;
+            last =
+                Failure { is_passing, problem: format!("{}: {}", server.name(), failure.problem) };
+        }
+        Err(last)
+    }
+
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Failure> {
+        if connection.client.is_closed() {
+            return Err(RecycleError::message("closed"));
+        }
+        Ok(())
+    }
+}
+
+/// Makes TLS ready if a server wants it: its certificate is always verified.
+fn tls(
+    address: &DatabaseAddress,
+    access: &DatabaseAccess,
+) -> Result<Option<MakeRustlsConnect>, String> {
+    if address.servers.iter().all(|server| server.ssl == SslMode::Disable) {
+        return Ok(None);
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|problem| problem.to_string())?;
+    let named = match &address.roots {
+        Some(path) => {
+            let text = read_whole(path, MAX_ROOTS_BYTES);
+            let text =
+                text.map_err(|problem| format!("cannot read {}: {problem}", path.display()))?;
+            Some(vec![text])
+        }
+        None => access.roots.clone(),
+    };
+    let verified = match named {
+        Some(texts) => builder.with_root_certificates(roots(&texts)?),
+        None => builder.with_platform_verifier().map_err(|problem| problem.to_string())?,
+    };
+    Ok(Some(MakeRustlsConnect::new(verified.with_no_client_auth())))
+}
+
+fn roots(texts: &[Vec<u8>]) -> Result<rustls::RootCertStore, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in texts.iter().flat_map(|text| CertificateDer::pem_slice_iter(text)) {
+        let certificate = certificate.map_err(|problem| problem.to_string())?;
+        // A system's list may hold old ones of another form.
+        drop(roots.add(certificate));
+    }
+    if roots.is_empty() {
+        return Err("the file of root certificates holds none".to_owned());
+    }
+    Ok(roots)
+}

@@ -1,0 +1,4 @@
+//! The store in PostgreSQL, on a real server.
+
+mod migrations;
+mod queue;
