@@ -139,6 +139,7 @@ impl From<StoreError> for CliError {
             StoreError::NotMigrated { .. } => Some(tr!(
                 "`recard store migrate` brings it up to date, with a role that owns the schema"
             )),
+            StoreError::Moved { .. } => Some(tr!("name that store with --store")),
             StoreError::LeaseLost { .. } => {
                 Some(tr!("`recard recover` settles an interrupted run, once the portal is free"))
             }

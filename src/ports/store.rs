@@ -280,6 +280,14 @@ pub enum StoreError {
         /// The portal.
         portal: PortalId,
     },
+    /// The records of a portal were copied to another store, which is in charge since.
+    #[error("{}", tr!("the records of {portal} have moved to {to}", portal, to))]
+    Moved {
+        /// The portal.
+        portal: PortalId,
+        /// The other store.
+        to: String,
+    },
     /// There is no such run, backup or file.
     #[error("{}", tr!("there is no {what}", what = .0))]
     Missing(String),

@@ -3,11 +3,17 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "postgres")]
+use super::postgres::Database;
+
 /// Place of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreLocation {
     /// A folder.
     Folder(PathBuf),
+    /// A database that several machines share.
+    #[cfg(feature = "postgres")]
+    Database(Database),
 }
 
 impl StoreLocation {
@@ -15,6 +21,8 @@ impl StoreLocation {
     pub fn folder(&self) -> &Path {
         match self {
             Self::Folder(folder) => folder,
+            #[cfg(feature = "postgres")]
+            Self::Database(_) => Path::new(".recard"),
         }
     }
 }
@@ -29,6 +37,8 @@ impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => folder.display().fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Database(database) => database.address().fmt(f),
         }
     }
 }

@@ -6,10 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::medium::Medium;
+#[cfg(feature = "postgres")]
+use super::medium::MediumLock;
 use super::place::LockState;
 use super::{Store, WriteGuard};
 use crate::i18n::Text;
-use crate::ports::{Clock, LockOwner, StoreError};
+use crate::ports::{Claim, Clock, LockOwner, StoreError};
 use crate::records::AuditEvent;
 
 /// Interval at which a waiting process checks the lock. A quarter of a second is not noticeable,
@@ -34,6 +37,28 @@ impl Store {
             locked.audit_lock(AuditEvent::LockTakenOver(note.english().to_owned())).await?;
         }
         Ok((locked, note))
+    }
+
+    /// Takes the lock for the round of a claim. In a database the lease of the claim is the lock,
+    /// and its worker keeps it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lock`]; [`StoreError::LeaseLost`] if the claim is not the present one.
+    pub async fn adopt(
+        &self,
+        claim: &Claim,
+        owner: LockOwner,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(WriteGuard, Option<Text>), StoreError> {
+        match &self.medium {
+            #[cfg(feature = "postgres")]
+            Medium::Postgres(records) => {
+                let held = MediumLock::Postgres(records.adopt(claim, &owner).await?);
+                Ok((WriteGuard::new(self.clone(), held, owner, clock), None))
+            }
+            Medium::Folder(_) => self.lock(owner, clock).await,
+        }
     }
 
     /// Takes the lock, and waits a limited time for it if another process holds it.

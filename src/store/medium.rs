@@ -6,6 +6,8 @@
 
 use super::folder::{Folder, FolderLock, FolderLog};
 use super::place::{LinePart, LockState, Place};
+#[cfg(feature = "postgres")]
+use super::postgres::{Lease, LeaseLog, Records};
 use crate::i18n::Text;
 use crate::model::RunId;
 use crate::ports::{LockOwner, StoreError};
@@ -14,6 +16,8 @@ use crate::ports::{LockOwner, StoreError};
 #[derive(Clone, Debug)]
 pub(super) enum Medium {
     Folder(Folder),
+    #[cfg(feature = "postgres")]
+    Postgres(Records),
 }
 
 impl Medium {
@@ -21,6 +25,8 @@ impl Medium {
     pub(super) fn name(&self, place: &Place) -> String {
         match self {
             Self::Folder(folder) => folder.path(place).display().to_string(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.name(place),
         }
     }
 
@@ -28,6 +34,8 @@ impl Medium {
     pub(super) async fn is_there(&self) -> bool {
         match self {
             Self::Folder(folder) => folder.is_there().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.is_there().await,
         }
     }
 
@@ -35,6 +43,8 @@ impl Medium {
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
         match self {
             Self::Folder(folder) => folder.probe().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.probe().await,
         }
     }
 
@@ -42,6 +52,8 @@ impl Medium {
     pub(super) async fn read(&self, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
         match self {
             Self::Folder(folder) => folder.read(place).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.read(place).await,
         }
     }
 
@@ -53,6 +65,8 @@ impl Medium {
     ) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Folder(folder) => folder.read_part(place, part.bytes.clone()).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.read_part(place, part).await,
         }
     }
 
@@ -60,6 +74,8 @@ impl Medium {
     pub(super) async fn read_end(&self, place: &Place) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Folder(folder) => folder.read_end(place).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.read_end(place).await,
         }
     }
 
@@ -67,6 +83,8 @@ impl Medium {
     pub(super) async fn length(&self, place: &Place) -> u64 {
         match self {
             Self::Folder(folder) => folder.length(place).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.length(place).await,
         }
     }
 
@@ -74,6 +92,8 @@ impl Medium {
     pub(super) async fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
         match self {
             Self::Folder(folder) => folder.run_ids().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.run_ids().await,
         }
     }
 
@@ -82,6 +102,8 @@ impl Medium {
     pub(super) async fn place(&self, place: &Place, bytes: Vec<u8>) -> Result<(), StoreError> {
         match self {
             Self::Folder(folder) => folder.place(place, bytes).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.place(place, bytes).await,
         }
     }
 
@@ -89,6 +111,8 @@ impl Medium {
     pub(super) async fn remove(&self, place: &Place) -> Result<(), StoreError> {
         match self {
             Self::Folder(folder) => folder.remove(place).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.remove(place).await,
         }
     }
 
@@ -102,6 +126,11 @@ impl Medium {
                 let (held, note) = folder.lock(owner).await?;
                 Ok((MediumLock::Folder(held), note))
             }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => {
+                let (held, note) = records.lock(owner).await?;
+                Ok((MediumLock::Postgres(held), note))
+            }
         }
     }
 
@@ -109,6 +138,8 @@ impl Medium {
     pub(super) async fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
         match self {
             Self::Folder(folder) => folder.lock_owner().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.lock_owner().await,
         }
     }
 
@@ -116,6 +147,8 @@ impl Medium {
     pub(super) async fn lock_state(&self) -> Result<LockState, StoreError> {
         match self {
             Self::Folder(folder) => folder.lock_state().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.lock_state().await,
         }
     }
 
@@ -123,6 +156,8 @@ impl Medium {
     pub(super) async fn unlock(&self, shown: LockOwner) -> Result<(), StoreError> {
         match self {
             Self::Folder(folder) => folder.unlock(shown).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.unlock(shown).await,
         }
     }
 }
@@ -131,6 +166,8 @@ impl Medium {
 #[derive(Debug)]
 pub(super) enum MediumLock {
     Folder(FolderLock),
+    #[cfg(feature = "postgres")]
+    Postgres(Lease),
 }
 
 impl MediumLock {
@@ -138,6 +175,8 @@ impl MediumLock {
     pub(super) async fn replace(&self, place: &Place, bytes: Vec<u8>) -> Result<(), StoreError> {
         match self {
             Self::Folder(held) => held.replace(place, bytes).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(held) => held.replace(place, bytes).await,
         }
     }
 
@@ -150,6 +189,8 @@ impl MediumLock {
     pub(super) async fn create_log(&self, place: &Place, line: String) -> Result<Log, StoreError> {
         match self {
             Self::Folder(held) => held.create_log(place, line).await.map(Log::Folder),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(held) => held.create_log(place, line).await.map(Log::Postgres),
         }
     }
 
@@ -158,6 +199,8 @@ impl MediumLock {
     pub(super) async fn open_log(&self, place: &Place, kept: &[u8]) -> Result<Log, StoreError> {
         match self {
             Self::Folder(held) => held.open_log(place, kept).await.map(Log::Folder),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(held) => held.open_log(place).await.map(Log::Postgres),
         }
     }
 }
@@ -166,6 +209,8 @@ impl MediumLock {
 #[derive(Debug)]
 pub(super) enum Log {
     Folder(FolderLog),
+    #[cfg(feature = "postgres")]
+    Postgres(LeaseLog),
 }
 
 impl Log {
@@ -174,6 +219,8 @@ impl Log {
     pub(super) async fn append(&mut self, lines: String) -> Result<(), StoreError> {
         match self {
             Self::Folder(log) => log.append(lines).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(log) => log.append(lines).await,
         }
     }
 
@@ -182,6 +229,8 @@ impl Log {
     pub(super) async fn append_unsynced(&mut self, lines: String) -> Result<(), StoreError> {
         match self {
             Self::Folder(log) => log.append_unsynced(lines).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(log) => log.append_unsynced(lines).await,
         }
     }
 
@@ -189,6 +238,8 @@ impl Log {
     pub(super) async fn sync(&mut self) -> Result<(), StoreError> {
         match self {
             Self::Folder(log) => log.sync().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(log) => log.sync().await,
         }
     }
 }

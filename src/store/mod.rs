@@ -83,6 +83,10 @@ impl Store {
     pub fn open(location: &StoreLocation, portal: &PortalId) -> Result<Self, StoreError> {
         let medium = match location {
             StoreLocation::Folder(root) => Medium::Folder(Folder::open(root, portal)?),
+            #[cfg(feature = "postgres")]
+            StoreLocation::Database(database) => {
+                Medium::Postgres(postgres::Records::new(database.clone(), portal.clone()))
+            }
         };
         Ok(Self { medium, portal: portal.clone(), backups: Arc::default() })
     }

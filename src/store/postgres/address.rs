@@ -9,6 +9,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use url::form_urlencoded;
 
+use crate::diagnostic::register_secret;
+
 /// Port of a server whose address names none.
 const DEFAULT_PORT: u16 = 5432;
 
@@ -84,7 +86,10 @@ impl DatabaseAddress {
                 "passwordfile" => password = Some(PathBuf::from(&*value)),
                 "sslrootcert" => roots = Some(PathBuf::from(&*value)),
                 "sslmode" => mode = Some(value.into_owned()),
-                "password" => return Err(AddressError::Password),
+                "password" => {
+                    register_secret(&value);
+                    return Err(AddressError::Password);
+                }
                 refused if REFUSED.contains(&refused) => {
                     return Err(AddressError::Parameter(refused.to_owned()));
                 }
@@ -95,7 +100,9 @@ impl DatabaseAddress {
         let kept = kept.finish().replace('+', "%20");
         let parsed = Config::from_str(&format!("{servers}?{kept}"));
         let config = parsed.map_err(|problem| AddressError::Form(super::error::words(&problem)))?;
-        if config.get_password().is_some() {
+        if let Some(password) = config.get_password() {
+            // The argument is repeated in the error of the command line.
+            register_secret(&String::from_utf8_lossy(password));
             return Err(AddressError::Password);
         }
         if config.get_hosts().is_empty() {

@@ -22,6 +22,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{DatabaseAddress, Server};
 use super::error::{is_passing, words};
+use super::migrations::{check, version};
 use super::password::password;
 use super::{CONNECT_TIMEOUT, STATEMENT_TIMEOUT};
 use crate::ports::StoreError;
@@ -53,41 +54,50 @@ pub struct DatabaseAccess {
 pub struct Database {
     pool: Pool<Connector>,
     address: Arc<DatabaseAddress>,
+    access: Arc<DatabaseAccess>,
 }
 
 /// Failure of one attempt.
 #[derive(Debug)]
-pub(super) struct Failure {
-    problem: String,
-    /// Another attempt may succeed.
-    is_passing: bool,
+pub(super) enum Failure {
+    /// Another attempt may succeed. The text is the problem in words.
+    Passing(String),
+    /// Another attempt would fail the same way.
+    Lasting(String),
+    /// The schema does not fit this program.
+    Schema(StoreError),
 }
 
 impl From<tokio_postgres::Error> for Failure {
     fn from(problem: tokio_postgres::Error) -> Self {
-        Self { is_passing: is_passing(&problem), problem: words(&problem) }
+        match is_passing(&problem) {
+            true => Self::Passing(words(&problem)),
+            false => Self::Lasting(words(&problem)),
+        }
     }
 }
 
-impl Failure {
-    fn lasting(problem: impl Into<String>) -> Self {
-        Self { problem: problem.into(), is_passing: false }
-    }
-
-    fn passing(problem: impl Into<String>) -> Self {
-        Self { problem: problem.into(), is_passing: true }
-    }
+/// Whether the schema must fit this program before a connection is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schema {
+    Checked,
+    Unchecked,
 }
 
 impl Database {
-    /// Makes ready for connections; none is opened yet.
+    /// Makes ready for connections; none is opened yet. Each new one checks the schema.
     ///
     /// # Errors
     ///
     /// If the root certificates cannot be used.
-    pub(super) fn new(
+    pub fn new(address: DatabaseAddress, access: &DatabaseAccess) -> Result<Self, StoreError> {
+        Self::with_schema(address, access, Schema::Checked)
+    }
+
+    pub(super) fn with_schema(
         address: DatabaseAddress,
         access: &DatabaseAccess,
+        schema: Schema,
     ) -> Result<Self, StoreError> {
         let address = Arc::new(address);
         let failed = |problem| error(&address, problem);
@@ -95,13 +105,19 @@ impl Database {
             tls: tls(&address, access).map_err(failed)?,
             password_file: access.password_file.clone(),
             address: Arc::clone(&address),
+            schema,
         };
         let pool = Pool::builder(connector)
             .max_size(MAX_CONNECTIONS)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(STATEMENT_TIMEOUT), create: None, recycle: None });
         let pool = pool.build().map_err(|problem| failed(problem.to_string()))?;
-        Ok(Self { pool, address })
+        Ok(Self { pool, address, access: Arc::new(access.clone()) })
+    }
+
+    /// Returns the same database with connections of its own, for another runtime.
+    pub(super) fn apart(&self) -> Result<Self, StoreError> {
+        Self::new((*self.address).clone(), &self.access)
     }
 
     /// Returns the address, for texts.
@@ -137,8 +153,8 @@ impl Database {
         let mut pause = Duration::from_millis(50);
         loop {
             match self.attempt(statement, parameters).await {
-                Err(failure) if failure.is_passing && Instant::now() + pause < deadline => {
-                    tracing::debug!(problem = failure.problem, "statement is repeated");
+                Err(Failure::Passing(problem)) if Instant::now() + pause < deadline => {
+                    tracing::debug!(problem, "statement is repeated");
                     sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
@@ -153,15 +169,12 @@ impl Database {
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Failure> {
         let connection = self.connection().await?;
-        match timeout(STATEMENT_TIMEOUT, connection.client.query_typed(statement, parameters)).await
-        {
-            Ok(answer) => Ok(answer?),
-            Err(_) => {
-                // What comes over this connection later would be taken for another answer.
-                drop(Object::take(connection));
-                Err(Failure::passing("no answer in time"))
-            }
+        let answer = asked(&connection, statement, parameters).await;
+        if let Err(Failure::Passing(_)) = &answer {
+            // What comes over this connection later would be taken for another answer.
+            drop(Object::take(connection));
         }
+        answer
     }
 
     /// Executes statements in one transaction, as one text without parameters.
@@ -183,17 +196,20 @@ impl Database {
         run.await.map_err(|failure: Failure| self.error(failure))
     }
 
-    async fn connection(&self) -> Result<Object<Connector>, Failure> {
+    pub(super) async fn connection(&self) -> Result<Object<Connector>, Failure> {
         use deadpool::managed::PoolError;
         self.pool.get().await.map_err(|problem| match problem {
             PoolError::Backend(failure) => failure,
-            PoolError::Timeout(_) => Failure::passing("all connections are in use"),
-            problem => Failure::lasting(format!("{problem:?}")),
+            PoolError::Timeout(_) => Failure::Passing("all connections are in use".to_owned()),
+            problem => Failure::Lasting(format!("{problem:?}")),
         })
     }
 
-    fn error(&self, failure: Failure) -> StoreError {
-        error(&self.address, failure.problem)
+    pub(super) fn error(&self, failure: Failure) -> StoreError {
+        match failure {
+            Failure::Passing(problem) | Failure::Lasting(problem) => error(&self.address, problem),
+            Failure::Schema(problem) => problem,
+        }
     }
 
     /// Returns the error of an answer that makes no sense.
@@ -215,9 +231,29 @@ impl Database {
     }
 }
 
+impl PartialEq for Database {
+    fn eq(&self, other: &Self) -> bool {
+        self.address.to_string() == other.address.to_string()
+    }
+}
+
+impl Eq for Database {}
+
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Database").field(&self.address.to_string()).finish()
+    }
+}
+
+/// Executes a statement over a connection.
+pub(super) async fn asked(
+    connection: &Connection,
+    statement: &str,
+    parameters: Parameters<'_>,
+) -> Result<Vec<Row>, Failure> {
+    match timeout(STATEMENT_TIMEOUT, connection.client.query_typed(statement, parameters)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Failure::Passing("no answer in time".to_owned())),
     }
 }
 
@@ -226,10 +262,11 @@ fn error(address: &DatabaseAddress, problem: String) -> StoreError {
 }
 
 /// Opens connections.
-struct Connector {
+pub(super) struct Connector {
     address: Arc<DatabaseAddress>,
     tls: Option<MakeRustlsConnect>,
     password_file: Option<PathBuf>,
+    schema: Schema,
 }
 
 /// Open connection. It ends when dropped.
@@ -249,10 +286,10 @@ impl Connector {
         let mut config = self.address.config.clone();
         config.host(server.name()).port(server.port).ssl_mode(server.ssl);
         let found = password(&self.address, server, self.password_file.as_deref());
-        if let Some(password) = found.map_err(Failure::lasting)? {
+        if let Some(password) = found.map_err(Failure::Lasting)? {
             config.password(password);
         }
-        Ok(match (&self.tls, server.ssl) {
+        let connection = match (&self.tls, server.ssl) {
             (Some(tls), SslMode::Require) => {
                 let (client, connection) = config.connect(tls.clone()).await?;
                 Connection { client, task: tokio::spawn(async { drop(connection.await) }) }
@@ -261,7 +298,12 @@ impl Connector {
                 let (client, connection) = config.connect(NoTls).await?;
                 Connection { client, task: tokio::spawn(async { drop(connection.await) }) }
             }
-        })
+        };
+        if self.schema == Schema::Checked {
+            let found = version(&connection.client).await?;
+            check(&self.address, found).map_err(Failure::Schema)?;
+        }
+        Ok(connection)
     }
 }
 
@@ -271,16 +313,21 @@ impl Manager for Connector {
 
     /// Connects to the first server that can be written to.
     async fn create(&self) -> Result<Connection, Failure> {
-        let mut last = Failure::lasting("the address names no server");
+        let mut last = Failure::Lasting("the address names no server".to_owned());
         for server in &self.address.servers {
-            let failure = match timeout(CONNECT_TIMEOUT, self.connect(server)).await {
+            let connected = timeout(CONNECT_TIMEOUT, self.connect(server)).await;
+            let named = |problem: String| format!("{}: {problem}", server.name());
+            last = match connected {
                 Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(failure)) => failure,
-                Err(_) => Failure::passing("no answer in time"),
+                Ok(Err(Failure::Lasting(problem))) if !matches!(last, Failure::Passing(_)) => {
+                    Failure::Lasting(named(problem))
+                }
+                Ok(Err(Failure::Lasting(problem) | Failure::Passing(problem))) => {
+                    Failure::Passing(named(problem))
+                }
+                Ok(Err(problem @ Failure::Schema(_))) => return Err(problem),
+                Err(_) => Failure::Passing(named("no answer in time".to_owned())),
             };
-            let is_passing = failure.is_passing || last.is_passing;
-            last =
-                Failure { is_passing, problem: format!("{}: {}", server.name(), failure.problem) };
         }
         Err(last)
     }

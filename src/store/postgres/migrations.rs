@@ -1,13 +1,15 @@
 //! Versions of the schema. Only `recard store migrate` changes it, and within a major version of
 //! recard a step only adds.
 
-use tokio_postgres::types::Type;
-
+use super::connection::Schema;
 use super::{Database, DatabaseAccess, DatabaseAddress};
 use crate::ports::StoreError;
 
 /// Steps of the schema; the first makes version 1.
 const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
+
+/// Version of the schema that this program needs.
+const KNOWN: i32 = STEPS.len() as i32;
 
 /// The lowest version that a program must know to work with what the last step made.
 const USABLE_FROM: i32 = 1;
@@ -35,30 +37,18 @@ pub enum Rights {
 }
 
 impl Database {
-    /// Connects to a database whose schema this program can use.
+    /// Makes ready for connections, and opens the first.
     ///
     /// # Errors
     ///
-    /// If it cannot be reached, or its schema is older or too new.
+    /// If the database cannot be reached, or its schema is older or too new.
     pub async fn open(
         address: DatabaseAddress,
         access: &DatabaseAccess,
     ) -> Result<Self, StoreError> {
         let database = Self::new(address, access)?;
-        let known = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
-        match database.version().await? {
-            Some((_, usable_from)) if usable_from > known => Err(StoreError::TooNew {
-                path: database.address().to_string(),
-                found: usable_from.unsigned_abs(),
-                known: known.unsigned_abs(),
-            }),
-            Some((version, _)) if version >= known => Ok(database),
-            older => Err(StoreError::NotMigrated {
-                address: database.address().to_string(),
-                found: older.map_or(0, |(version, _)| version.unsigned_abs()),
-                wanted: known.unsigned_abs(),
-            }),
-        }
+        database.query("select 1", &[]).await?;
+        Ok(database)
     }
 
     /// Brings the schema up to date. The role needs the right to create a schema in the database.
@@ -71,9 +61,8 @@ impl Database {
         address: DatabaseAddress,
         access: &DatabaseAccess,
     ) -> Result<(Self, Migration), StoreError> {
-        let database = Self::new(address, access)?;
-        let before = database.version().await?.map_or(0, |(version, _)| version);
-        let from = before.unsigned_abs();
+        let database = Self::with_schema(address.clone(), access, Schema::Unchecked)?;
+        let from = database.version().await?;
         for (step, version) in STEPS.iter().zip(1i32..).skip(from as usize) {
             let step = format!(
                 "select pg_advisory_xact_lock({MIGRATION_LOCK});\n{step}\n;\
@@ -82,16 +71,13 @@ impl Database {
             );
             if let Err(problem) = database.in_transaction(&step).await {
                 // Another process may have done this step meanwhile.
-                if database.version().await?.is_none_or(|(there, _)| there < version) {
+                if database.version().await? < version.unsigned_abs() {
                     return Err(problem);
                 }
             }
         }
-        let address = (*database.address()).clone();
-        Ok((
-            Self::open(address, access).await?,
-            Migration { from, to: (STEPS.len() as u32).max(from) },
-        ))
+        let opened = Self::open(address, access).await?;
+        Ok((opened, Migration { from, to: from.max(KNOWN.unsigned_abs()) }))
     }
 
     /// Gives rights to a role that exists.
@@ -108,18 +94,58 @@ impl Database {
         self.in_transaction(&statements.replace("ROLE", &quoted)).await
     }
 
-    /// Returns the version of the schema, and the lowest version that a program must know.
-    async fn version(&self) -> Result<Option<(i32, i32)>, StoreError> {
-        let text = "select to_regclass('recard.schema_version') is not null as there";
-        let rows = self.query(text, &[]).await?;
-        let row = rows.first().ok_or_else(|| self.nonsense("no answer"))?;
-        if !self.column::<bool>(row, "there")? {
-            return Ok(None);
+    /// Returns the version of the schema; 0 if there is none.
+    async fn version(&self) -> Result<u32, StoreError> {
+        let rows = self.query(THERE, &[]).await?;
+        let is_there = rows.first().is_some_and(|row| row.get(0));
+        let rows = if is_there { self.query(VERSION, &[]).await? } else { Vec::new() };
+        let version = rows.first().map(|row| self.column::<i32>(row, "version")).transpose()?;
+        Ok(version.unwrap_or_default().unsigned_abs())
+    }
+}
+
+const THERE: &str = "select to_regclass('recard.schema_version') is not null as there";
+
+const VERSION: &str =
+    "select version, usable_from from recard.schema_version order by version desc limit 1";
+
+/// Version of a schema, and the lowest version that a program must know to use it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SchemaVersion {
+    version: i32,
+    usable_from: i32,
+}
+
+/// Returns the version of the schema at the end of a connection, if there is one.
+pub(super) async fn version(
+    client: &tokio_postgres::Client,
+) -> Result<Option<SchemaVersion>, tokio_postgres::Error> {
+    if !client.query_typed_one(THERE, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let row = client.query_typed_opt(VERSION, &[]).await?;
+    let version = |row: tokio_postgres::Row| {
+        Ok(SchemaVersion { version: row.try_get(0)?, usable_from: row.try_get(1)? })
+    };
+    row.map(version).transpose()
+}
+
+/// Checks that this program can use a schema.
+pub(super) fn check(
+    address: &DatabaseAddress,
+    found: Option<SchemaVersion>,
+) -> Result<(), StoreError> {
+    let address = address.to_string();
+    match found {
+        Some(SchemaVersion { usable_from, .. }) if usable_from > KNOWN => {
+            let (found, known) = (usable_from.unsigned_abs(), KNOWN.unsigned_abs());
+            Err(StoreError::TooNew { path: address, found, known })
         }
-        let text = "select version, usable_from from recard.schema_version \
-                    where version > $1 order by version desc limit 1";
-        let rows = self.query(text, &[(&0i32, Type::INT4)]).await?;
-        let version = |row| Ok((self.column(row, "version")?, self.column(row, "usable_from")?));
-        rows.first().map(version).transpose()
+        Some(SchemaVersion { version, .. }) if version >= KNOWN => Ok(()),
+        older => Err(StoreError::NotMigrated {
+            address,
+            found: older.map_or(0, |older| older.version.unsigned_abs()),
+            wanted: KNOWN.unsigned_abs(),
+        }),
     }
 }

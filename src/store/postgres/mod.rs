@@ -5,13 +5,21 @@
 //! nothing.
 
 mod address;
+mod columns;
 mod connection;
 mod error;
+mod lease;
+mod log;
 mod migrations;
 mod password;
 mod queue;
+mod records;
 
 use std::time::Duration;
+
+pub(super) use lease::Lease;
+pub(super) use log::LeaseLog;
+pub(super) use records::Records;
 
 pub use address::{AddressError, DatabaseAddress};
 pub use connection::{Database, DatabaseAccess};

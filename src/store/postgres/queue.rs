@@ -6,8 +6,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::Database;
+use super::columns::{ParkColumns, digest, micros, portal, secret_mark, whole_micros};
 use super::connection::Parameters;
-use crate::model::{Digest, PortalId};
+use crate::model::PortalId;
 use crate::ports::{
     Claim, ClaimId, ClaimState, Extension, LaneLimits, ParkReason, QueueOverview, Release,
     RoundClass, RoundEnd, SecretMark, StoreError, WorkQueue, Worker,
@@ -99,15 +100,15 @@ const EXTEND: &str = "with alive as (insert into recard.worker (worker, version)
      returning claim, (extract(epoch from lease - now()) * 1000000)::int8 as left_micros";
 
 const RELEASE: &str = "update recard.portal set claim = null, worker = null, lease = null, \
-     attempts = 0, due = now() + $4 * interval '1 microsecond', \
-     failures = case when $5 then failures + 1 else 0 end, \
+     attempts = 0, due = case when revision = $7 then now() + $4 * interval '1 microsecond' \
+     else now() end, failures = case when $5 then failures + 1 else 0 end, \
      round_people = $6 + case when round_revision = $7 then coalesce(round_people, 0) else 0 end, \
      round_revision = $7, round_failed = $5, round_at = now(), report_row = $8 \
      where portal = $1 and token = $2 and claim = $3 returning portal";
 
 const GIVE_BACK: &str = "update recard.portal set claim = null, worker = null, lease = null, \
-     attempts = $5, due = now() + $4 * interval '1 microsecond' \
-     where portal = $1 and token = $2 and claim = $3 returning portal";
+     attempts = $5, due = case when revision = $6 then now() + $4 * interval '1 microsecond' \
+     else now() end where portal = $1 and token = $2 and claim = $3 returning portal";
 
 const PARK: &str = "update recard.portal set claim = null, worker = null, lease = null, \
      attempts = 0, parked = $4, parked_at = now(), parked_deaths = $5, parked_text = $6, \
@@ -211,6 +212,7 @@ impl WorkQueue for PostgresQueue {
                     (&id, Type::TEXT),
                     (&due, Type::INT8),
                     (&attempts, Type::INT4),
+                    (&revision, Type::TEXT),
                 ];
                 self.end(GIVE_BACK, parameters).await
             }
@@ -219,31 +221,16 @@ impl WorkQueue for PostgresQueue {
 
     async fn park(&self, claim: &Claim, reason: &ParkReason) -> Result<ClaimState, StoreError> {
         let (id, token, portal) = (claim.id.to_string(), token(claim), claim.portal.as_str());
-        let (mut deaths, mut text, mut salt, mut mark) = (None::<i32>, None, None, None);
-        let kind = match reason {
-            ParkReason::Deaths(count) => {
-                deaths = i32::try_from(*count).ok();
-                "deaths"
-            }
-            ParkReason::WebhookRefused(refused) => {
-                salt = Some(&refused.salt);
-                mark = Some(refused.digest.to_string());
-                "webhook"
-            }
-            ParkReason::RecoveryNeedsPerson(problem) => {
-                text = Some(problem);
-                "recovery"
-            }
-        };
+        let park = ParkColumns::of(reason);
         let parameters: Parameters<'_> = &[
             (&portal, Type::TEXT),
             (&token, Type::INT8),
             (&id, Type::TEXT),
-            (&kind, Type::TEXT),
-            (&deaths, Type::INT4),
-            (&text, Type::TEXT),
-            (&salt, Type::TEXT),
-            (&mark, Type::TEXT),
+            (&park.kind, Type::TEXT),
+            (&park.deaths, Type::INT4),
+            (&park.text, Type::TEXT),
+            (&park.salt, Type::TEXT),
+            (&park.digest, Type::TEXT),
         ];
         self.end(PARK, parameters).await
     }
@@ -253,12 +240,8 @@ impl WorkQueue for PostgresQueue {
                     where parked = 'webhook' and revision is not null order by portal";
         let rows = self.database.query(text, &[]).await?;
         let refused = |row: &Row| {
-            let text = |name| self.database.column::<&str>(row, name);
-            let mark = SecretMark {
-                salt: text("parked_salt")?.to_owned(),
-                digest: digest(&self.database, text("parked_digest")?)?,
-            };
-            Ok((portal(&self.database, text("portal")?)?, mark))
+            let name = self.database.column(row, "portal")?;
+            Ok((portal(&self.database, name)?, secret_mark(&self.database, row)?))
         };
         rows.iter().map(refused).collect()
     }
@@ -293,22 +276,4 @@ impl WorkQueue for PostgresQueue {
 
 fn token(claim: &Claim) -> i64 {
     i64::try_from(claim.token).unwrap_or(i64::MAX)
-}
-
-/// Returns a duration in microseconds; one that lasts for ever is a century.
-fn whole_micros(duration: Duration) -> i64 {
-    const CENTURY: i64 = 100 * 365 * 86_400 * 1_000_000;
-    i64::try_from(duration.as_micros()).unwrap_or(CENTURY).min(CENTURY)
-}
-
-fn micros(micros: i64) -> Duration {
-    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
-}
-
-fn portal(database: &Database, text: &str) -> Result<PortalId, StoreError> {
-    PortalId::new(text).map_err(|problem| database.nonsense(problem))
-}
-
-fn digest(database: &Database, text: &str) -> Result<Digest, StoreError> {
-    text.parse().map_err(|problem| database.nonsense(problem))
 }

@@ -3,6 +3,7 @@
 mod corruption;
 mod folder_queue;
 mod locking;
-pub(crate) mod queue_laws;
 #[cfg(all(unix, feature = "postgres"))]
 mod postgres;
+pub(crate) mod queue_laws;
+pub(crate) mod store_laws;

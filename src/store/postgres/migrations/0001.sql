@@ -20,8 +20,6 @@ create table recard.revision (
 create table recard.rollout (
     fleet text primary key,
     revision text not null references recard.revision,
-    number int not null,
-    step int not null,
     document text not null
 );
 

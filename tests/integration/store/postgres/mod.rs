@@ -1,4 +1,4 @@
 //! The store in PostgreSQL, on a real server.
 
 mod migrations;
-mod queue;
+mod records;

@@ -1,0 +1,368 @@
+//! Lease of a portal: the right to write to its records.
+//!
+//! Every statement that writes names the token and the claim of the lease, and locks the row of the
+//! portal for sharing, so that nobody else can take the lease before the statement has ended. A
+//! statement that finds no such row writes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_postgres::types::Type;
+
+use super::columns::whole_micros;
+use super::connection::Parameters;
+use super::log::LeaseLog;
+use super::records::{Records, name_of, run_of};
+use crate::i18n::Text;
+use crate::model::Ledger;
+use crate::ports::{Claim, ClaimId, LockOwner, StoreError};
+use crate::records::{LockRecord, decode_ledger, decode_lock, encode_ledger, encode_lock};
+use crate::store::place::{LockState, Place, misread};
+
+/// Length of a lease: a request that writes fits, with the time that a server may be away.
+pub(super) const LEASE: Duration = Duration::from_secs(150);
+
+/// Interval of the heartbeat that extends the lease of a command.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// Time for the release at the end of a command.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Begin of a statement that writes: the row of the portal, if the lease is held. `$1` is the
+/// portal, `$2` the token, `$3` the claim.
+macro_rules! held {
+    ($rest:literal) => {
+        concat!(
+            "with held as materialized (select portal, worker from recard.portal \
+             where portal = $1 and token = $2 and claim = $3 for share) ",
+            $rest
+        )
+    };
+}
+pub(super) use held;
+
+/// End of a statement that waits for the disk, whatever the server's default is.
+macro_rules! waiting {
+    ($($statement:tt)*) => {
+        concat!(
+            $($statement)*,
+            " select (select count(*) from held) as held, (select count(*) from new) as new, \
+             set_config('synchronous_commit', case current_setting('synchronous_commit') \
+             when 'off' then 'on' else current_setting('synchronous_commit') end, true)"
+        )
+    };
+}
+pub(super) use waiting;
+
+/// Held lease of a portal.
+#[derive(Debug)]
+pub(in crate::store) struct Lease {
+    held: Arc<Held>,
+}
+
+/// Token and claim of a lease.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) records: Records,
+    pub(super) token: i64,
+    pub(super) claim: String,
+    /// The task that extends the lease; `None` if its worker does.
+    heartbeat: Option<JoinHandle<()>>,
+}
+
+impl Records {
+    pub(in crate::store) async fn lock(
+        &self,
+        owner: LockOwner,
+    ) -> Result<(Lease, Option<Text>), StoreError> {
+        self.enroll().await?;
+        let worker = format!("{}/{}", owner.host, owner.process);
+        let record = encode_owner(&owner).map_err(|problem| self.database.nonsense(problem))?;
+        // Drawn here, so that the statement may be repeated.
+        let claim = ClaimId::new(rand::random()).to_string();
+        let (portal, lease) = (self.portal.as_str(), whole_micros(LEASE));
+        let text = "with before as materialized (select portal, claim, worker, owner \
+             from recard.portal where portal = $1 and moved_to is null \
+             and (lease is null or lease <= now() or claim = $2) for update) \
+             update recard.portal p set token = token + 1, claim = $2, worker = $3, owner = $4, \
+             lease = now() + $5 * interval '1 microsecond' \
+             from before where p.portal = before.portal \
+             returning token, before.claim as claim_before, before.worker as worker_before, \
+             before.owner as owner_before";
+        let parameters: Parameters<'_> = &[
+            (&portal, Type::TEXT),
+            (&claim, Type::TEXT),
+            (&worker, Type::TEXT),
+            (&record, Type::TEXT),
+            (&lease, Type::INT8),
+        ];
+        let rows = self.database.query_patiently(text, parameters).await?;
+        let Some(row) = rows.first() else { return Err(self.locked().await?) };
+        let column = |name| self.database.column::<Option<&str>>(row, name);
+        let left = column("claim_before")?.filter(|before| *before != claim);
+        let note = match left {
+            Some(_) => {
+                let last = owner_of(column("owner_before")?, column("worker_before")?);
+                Some(tr!(
+                    "unclean end of process {} on {}, which ran `recard {}` since {}; its lock was taken over",
+                    last.process,
+                    last.host,
+                    last.command,
+                    last.since
+                ))
+            }
+            None => None,
+        };
+        let token = self.database.column::<i64>(row, "token")?;
+        let heartbeat = tokio::spawn(keep(self.clone(), token, claim.clone()));
+        let held = Held { records: self.clone(), token, claim, heartbeat: Some(heartbeat) };
+        Ok((Lease { held: Arc::new(held) }, note))
+    }
+
+    /// Returns the lease of a claim that its worker keeps.
+    pub(in crate::store) async fn adopt(
+        &self,
+        claim: &Claim,
+        owner: &LockOwner,
+    ) -> Result<Lease, StoreError> {
+        let token = i64::try_from(claim.token).unwrap_or(i64::MAX);
+        let held =
+            Held { records: self.clone(), token, claim: claim.id.to_string(), heartbeat: None };
+        let record = encode_owner(owner).map_err(|problem| self.database.nonsense(problem))?;
+        let text = "update recard.portal set owner = $4 \
+                    where portal = $1 and token = $2 and claim = $3 returning portal";
+        let portal = self.portal.as_str();
+        let parameters: Parameters<'_> = &[
+            (&portal, Type::TEXT),
+            (&held.token, Type::INT8),
+            (&held.claim, Type::TEXT),
+            (&record, Type::TEXT),
+        ];
+        match self.database.query_patiently(text, parameters).await?.is_empty() {
+            true => Err(held.lost()),
+            false => Ok(Lease { held: Arc::new(held) }),
+        }
+    }
+
+    /// Returns the error for a portal whose lease cannot be taken.
+    async fn locked(&self) -> Result<StoreError, StoreError> {
+        let moved = "select moved_to from recard.portal where portal = $1";
+        let portal = self.portal.as_str();
+        let rows = self.database.query_patiently(moved, &[(&portal, Type::TEXT)]).await?;
+        let moved = rows.first().map(|row| self.database.column::<Option<&str>>(row, "moved_to"));
+        if let Some(to) = moved.transpose()?.flatten() {
+            return Ok(StoreError::Moved { portal: self.portal.clone(), to: to.to_owned() });
+        }
+        let owner = self.lock_owner().await?;
+        Ok(StoreError::Locked(owner.unwrap_or_else(|| owner_of(None, None))))
+    }
+
+    pub(in crate::store) async fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
+        Ok(match self.lock_state().await? {
+            LockState::Free => None,
+            LockState::Held(owner) | LockState::Left(owner) | LockState::Unknown(owner) => {
+                Some(owner)
+            }
+        })
+    }
+
+    pub(in crate::store) async fn lock_state(&self) -> Result<LockState, StoreError> {
+        let text = "select worker, owner, lease > now() as held from recard.portal \
+                    where portal = $1 and claim is not null";
+        let portal = self.portal.as_str();
+        let rows = self.database.query_patiently(text, &[(&portal, Type::TEXT)]).await?;
+        let Some(row) = rows.first() else { return Ok(LockState::Free) };
+        let owner =
+            owner_of(self.database.column(row, "owner")?, self.database.column(row, "worker")?);
+        Ok(match self.database.column(row, "held")? {
+            true => LockState::Held(owner),
+            false => LockState::Left(owner),
+        })
+    }
+
+    /// Ends the lease of a dead owner. One that is extended is that of a live one.
+    pub(in crate::store) async fn unlock(&self, shown: LockOwner) -> Result<(), StoreError> {
+        match self.lock_state().await? {
+            LockState::Free => return Ok(()),
+            LockState::Left(owner) if owner == shown => {}
+            LockState::Held(owner) | LockState::Left(owner) | LockState::Unknown(owner) => {
+                return Err(StoreError::Locked(owner));
+            }
+        }
+        let text = "update recard.portal set claim = null, worker = null, owner = null, \
+                    lease = null where portal = $1 and lease <= now()";
+        let portal = self.portal.as_str();
+        self.database.query_patiently(text, &[(&portal, Type::TEXT)]).await.map(drop)
+    }
+}
+
+/// Extends the lease of a command until it is lost.
+async fn keep(records: Records, token: i64, claim: String) {
+    let text = "update recard.portal set lease = now() + $4 * interval '1 microsecond' \
+                where portal = $1 and token = $2 and claim = $3 returning portal";
+    let lease = whole_micros(LEASE);
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        let portal = records.portal.as_str();
+        let parameters: Parameters<'_> = &[
+            (&portal, Type::TEXT),
+            (&token, Type::INT8),
+            (&claim, Type::TEXT),
+            (&lease, Type::INT8),
+        ];
+        match records.database.query_patiently(text, parameters).await {
+            Ok(rows) if rows.is_empty() => return,
+            Ok(_) => {}
+            Err(problem) => tracing::debug!(%problem, "lease is not extended"),
+        }
+    }
+}
+
+impl Held {
+    pub(super) fn lost(&self) -> StoreError {
+        StoreError::LeaseLost { portal: self.records.portal.clone() }
+    }
+
+    /// Executes a statement that writes under the lease; returns the number of new rows.
+    pub(super) async fn write(
+        &self,
+        statement: &str,
+        more: Parameters<'_>,
+    ) -> Result<i64, StoreError> {
+        let portal = self.records.portal.as_str();
+        let mut parameters: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
+            vec![(&portal, Type::TEXT), (&self.token, Type::INT8), (&self.claim, Type::TEXT)];
+        parameters.extend_from_slice(more);
+        let database = &self.records.database;
+        let rows = database.query_patiently(statement, &parameters).await?;
+        let row = rows.first().ok_or_else(|| database.nonsense("no answer"))?;
+        match database.column::<i64>(row, "held")? {
+            0 => Err(self.lost()),
+            _ => database.column(row, "new"),
+        }
+    }
+
+    async fn release(&self) -> Result<(), StoreError> {
+        let text = "update recard.portal set claim = null, worker = null, owner = null, \
+                    lease = null where portal = $1 and token = $2 and claim = $3";
+        let portal = self.records.portal.as_str();
+        // The connections of the pool belong to a runtime that may be ending.
+        let database = self.records.database.apart()?;
+        let parameters: Parameters<'_> =
+            &[(&portal, Type::TEXT), (&self.token, Type::INT8), (&self.claim, Type::TEXT)];
+        database.query(text, parameters).await.map(drop)
+    }
+}
+
+impl Drop for Held {
+    /// Releases the lease of a command. If that fails, the next one waits for its end.
+    fn drop(&mut self) {
+        let Some(heartbeat) = self.heartbeat.take() else { return };
+        heartbeat.abort();
+        let release = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let release = async { tokio::time::timeout(RELEASE_TIMEOUT, self.release()).await };
+            let released = runtime.block_on(release);
+            released.map_err(std::io::Error::other)?.map_err(std::io::Error::other)
+        };
+        // A runtime cannot be started on a thread of another one.
+        let released = std::thread::scope(|scope| scope.spawn(release).join());
+        if let Ok(Err(problem)) = released {
+            tracing::debug!(%problem, "lease is not released");
+        }
+    }
+}
+
+impl Lease {
+    pub(in crate::store) async fn replace(
+        &self,
+        place: &Place,
+        bytes: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        if *place == Place::Ledger {
+            return self.add_to_ledger(&bytes).await;
+        }
+        let (name, run) = (name_of(place), run_of(place));
+        let document = waiting!(held!(
+            ", new as (insert into recard.document (portal, name, content) \
+             select portal, $4, $6 from held where $5 = '' \
+             on conflict (portal, name) do update set content = excluded.content, at = now() \
+             returning 1)"
+        ));
+        let file = waiting!(held!(
+            ", new as (insert into recard.run_file (portal, name, run, content) \
+             select portal, $4, $5, $6 from held \
+             on conflict (portal, run, name) do update set content = excluded.content \
+             returning 1)"
+        ));
+        let statement = if run.is_empty() { document } else { file };
+        let more: Parameters<'_> =
+            &[(&name, Type::TEXT), (&run, Type::TEXT), (&bytes, Type::BYTEA)];
+        self.held.write(statement, more).await.map(drop)
+    }
+
+    /// Adds the entries of a ledger that are new. None is ever changed.
+    async fn add_to_ledger(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let records = &self.held.records;
+        let failed = |problem| misread(&records.name(&Place::Ledger), problem, None);
+        let ledger = decode_ledger(&records.portal, bytes).map_err(failed)?;
+        let (mut generations, mut cards, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+        for (generation, key, entry) in ledger.iter() {
+            let mut one = Ledger::default();
+            one.record_reset(generation.clone(), key, entry);
+            let document = encode_ledger(&records.portal, &one).map_err(failed)?;
+            generations.push(generation.to_string());
+            cards.push(key.to_string());
+            entries.push(String::from_utf8_lossy(&document).into_owned());
+        }
+        let statement = waiting!(held!(
+            ", new as (insert into recard.ledger (portal, generation, card, entry, worker, token) \
+             select portal, generation, card, entry, worker, $2 \
+             from held, unnest($4::text[], $5::text[], $6::text[]) as given(generation, card, entry) \
+             on conflict do nothing returning 1)"
+        ));
+        let more: Parameters<'_> = &[
+            (&generations, Type::TEXT_ARRAY),
+            (&cards, Type::TEXT_ARRAY),
+            (&entries, Type::TEXT_ARRAY),
+        ];
+        self.held.write(statement, more).await.map(drop)
+    }
+
+    pub(in crate::store) async fn create_log(
+        &self,
+        place: &Place,
+        line: String,
+    ) -> Result<LeaseLog, StoreError> {
+        let mut log = LeaseLog::new(Arc::clone(&self.held), place.clone(), 0);
+        log.append(line).await?;
+        Ok(log)
+    }
+
+    /// Opens a log behind its last line: a transaction leaves no torn one.
+    pub(in crate::store) async fn open_log(&self, place: &Place) -> Result<LeaseLog, StoreError> {
+        let last = self.held.records.last_number(place).await?;
+        Ok(LeaseLog::new(Arc::clone(&self.held), place.clone(), last))
+    }
+}
+
+fn encode_owner(owner: &LockOwner) -> Result<String, crate::records::FormatError> {
+    let record = LockRecord { owner: owner.clone(), process: None, file: String::new() };
+    Ok(String::from_utf8_lossy(&encode_lock(&record)?).into_owned())
+}
+
+/// Returns the owner of a lease: as it named itself, or a worker that has only its id.
+fn owner_of(owner: Option<&str>, worker: Option<&str>) -> LockOwner {
+    let named = owner.and_then(|owner| decode_lock(owner.as_bytes()).ok());
+    named.map_or_else(
+        || LockOwner {
+            process: 0,
+            host: worker.unwrap_or("an unknown host").to_owned(),
+            actor: String::new(),
+            command: "worker".to_owned(),
+            since: "an unknown time".to_owned(),
+        },
+        |record| record.owner,
+    )
+}

@@ -1,0 +1,252 @@
+//! Records of one portal in a database: documents, and logs of lines.
+//!
+//! Lines and documents are those of a folder, byte for byte. A log ends with a whole line, because
+//! a transaction is done as a whole or not at all.
+
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::Database;
+use super::connection::Parameters;
+use crate::model::{Ledger, PortalId, RunId};
+use crate::ports::StoreError;
+use crate::records::{decode_ledger, encode_ledger};
+use crate::store::place::{LinePart, Place, misread};
+
+/// Name of the document that a probe writes and removes.
+const PROBE: &str = "probe";
+
+/// Its size, that of the backups of a few targets.
+const PROBE_BYTES: usize = 64 * 1024;
+
+/// Records of one portal.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Records {
+    pub(super) database: Database,
+    pub(super) portal: PortalId,
+}
+
+/// Statements that read a log: its lines in their order, `line` each, with `$1` the portal and
+/// `$2` the run.
+fn lines_of(place: &Place) -> &'static str {
+    match place {
+        Place::Journal(_) => {
+            "select line, number from recard.journal where portal = $1 and run = $2"
+        }
+        Place::Backups(_) => {
+            "select line, number from recard.run_backup held join recard.backup using (portal, digest) \
+             where portal = $1 and run = $2"
+        }
+        Place::Audit => "select line, number from recard.audit where portal = $1 and $2 = ''",
+        _ => {
+            "select line, (row_number() over (order by at, digest))::int as number \
+             from recard.used_plan where portal = $1 and $2 = ''"
+        }
+    }
+}
+
+/// Returns the run of a record; empty for one of the portal.
+pub(super) fn run_of(place: &Place) -> &str {
+    match place {
+        Place::Plan(run) | Place::Report(run) | Place::Journal(run) | Place::Backups(run) => {
+            run.as_str()
+        }
+        _ => "",
+    }
+}
+
+/// Returns the name of a record, that of its file in a folder.
+pub(super) fn name_of(place: &Place) -> &'static str {
+    match place {
+        Place::LimiterState => "limiter.json",
+        Place::ReadProof => "read-proof.json",
+        Place::FieldLabels => "field-labels.json",
+        Place::Ledger => "ledger.json",
+        Place::Selection => "selection.json",
+        Place::Plan(_) => "plan.json",
+        Place::Report(_) => "report.json",
+        Place::UsedPlans => "used-plans.jsonl",
+        Place::Audit => "audit.jsonl",
+        Place::Journal(_) => "journal.jsonl",
+        Place::Backups(_) => "backups.jsonl",
+    }
+}
+
+impl Records {
+    pub(in crate::store) fn new(database: Database, portal: PortalId) -> Self {
+        Self { database, portal }
+    }
+
+    pub(in crate::store) fn name(&self, place: &Place) -> String {
+        let run = match run_of(place) {
+            "" => String::new(),
+            run => format!("{run}/"),
+        };
+        format!("{} {}/{run}{}", self.database.address(), self.portal, name_of(place))
+    }
+
+    async fn rows(
+        &self,
+        statement: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.database.query_patiently(statement, parameters).await
+    }
+
+    pub(super) async fn lines(&self, place: &Place, rest: &str) -> Result<Vec<Row>, StoreError> {
+        let (portal, run) = (self.portal.as_str(), run_of(place));
+        let statement = format!("select line, number from ({}) as lines {rest}", lines_of(place));
+        self.rows(&statement, &[(&portal, Type::TEXT), (&run, Type::TEXT)]).await
+    }
+
+    pub(in crate::store) async fn is_there(&self) -> bool {
+        let text = "select 1 from recard.run where portal = $1 \
+                    union all select 1 from recard.document where portal = $1 \
+                    union all select 1 from recard.audit where portal = $1 limit 1";
+        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await;
+        rows.is_ok_and(|rows| !rows.is_empty())
+    }
+
+    /// Writes a document of some size, waits for the disk, and removes it.
+    pub(in crate::store) async fn probe(&self) -> Result<(), StoreError> {
+        self.write_document(PROBE, &vec![b'.'; PROBE_BYTES], "on").await?;
+        self.remove_document(PROBE).await
+    }
+
+    pub(in crate::store) async fn read(
+        &self,
+        place: &Place,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if *place == Place::Ledger {
+            return self.read_ledger().await;
+        }
+        if !place.is_log() {
+            return self.read_document(place).await;
+        }
+        let rows = self.lines(place, "order by number").await?;
+        let mut bytes = Vec::new();
+        for row in &rows {
+            bytes.extend_from_slice(self.database.column::<&str>(row, "line")?.as_bytes());
+            bytes.push(b'\n');
+        }
+        Ok((!rows.is_empty()).then_some(bytes))
+    }
+
+    async fn read_document(&self, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
+        let (portal, name, run) = (self.portal.as_str(), name_of(place), run_of(place));
+        let text = "select content from recard.document where portal = $1 and name = $2 and $3 = '' \
+            union all \
+            select content from recard.run_file where portal = $1 and name = $2 and run = $3";
+        let parameters: Parameters<'_> =
+            &[(&portal, Type::TEXT), (&name, Type::TEXT), (&run, Type::TEXT)];
+        let rows = self.rows(text, parameters).await?;
+        rows.first().map(|row| self.database.column(row, "content")).transpose()
+    }
+
+    /// Returns the ledger as one document, made of its entries.
+    async fn read_ledger(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let text = "select entry from recard.ledger where portal = $1";
+        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await?;
+        let failed = |problem| misread(&self.name(&Place::Ledger), problem, None);
+        let mut ledger = Ledger::default();
+        for row in &rows {
+            let entry = self.database.column::<&str>(row, "entry")?;
+            let one = decode_ledger(&self.portal, entry.as_bytes()).map_err(failed)?;
+            for (generation, key, entry) in one.iter() {
+                ledger.record_reset(generation.clone(), key, entry);
+            }
+        }
+        let bytes = encode_ledger(&self.portal, &ledger).map_err(failed)?;
+        Ok((!rows.is_empty()).then_some(bytes))
+    }
+
+    pub(in crate::store) async fn read_part(
+        &self,
+        place: &Place,
+        part: &LinePart,
+    ) -> Result<Vec<u8>, StoreError> {
+        let number = part.number.to_string();
+        let rows = self.lines(place, &format!("where number = {number}")).await?;
+        let line: &str = match rows.first() {
+            Some(row) => self.database.column(row, "line")?,
+            None => "",
+        };
+        // The part is the end of its line.
+        let length = usize::try_from(part.bytes.end.saturating_sub(part.bytes.start));
+        let from = line.len().saturating_sub(length.unwrap_or_default());
+        Ok(line.as_bytes().get(from..).unwrap_or_default().to_vec())
+    }
+
+    pub(in crate::store) async fn read_end(&self, place: &Place) -> Result<Vec<u8>, StoreError> {
+        let rows = self.lines(place, "order by number desc limit 1").await?;
+        let Some(row) = rows.first() else { return Ok(Vec::new()) };
+        Ok(format!("{}\n", self.database.column::<&str>(row, "line")?).into_bytes())
+    }
+
+    pub(in crate::store) async fn length(&self, place: &Place) -> u64 {
+        let (portal, run) = (self.portal.as_str(), run_of(place));
+        let statement = format!(
+            "select coalesce(sum(octet_length(line) + 1), 0)::int8 as length from ({}) as lines",
+            lines_of(place)
+        );
+        let rows = self.rows(&statement, &[(&portal, Type::TEXT), (&run, Type::TEXT)]).await;
+        let length = rows.ok().and_then(|rows| rows.first()?.try_get::<_, i64>("length").ok());
+        length.map_or(0, i64::unsigned_abs)
+    }
+
+    pub(in crate::store) async fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
+        let text = "select run from recard.run where portal = $1";
+        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await?;
+        let run = |row: &Row| {
+            let text = self.database.column::<&str>(row, "run")?;
+            text.parse().map_err(|problem| self.database.nonsense(problem))
+        };
+        rows.iter().map(run).collect()
+    }
+
+    /// Makes sure that the portal has its row.
+    pub(super) async fn enroll(&self) -> Result<(), StoreError> {
+        let text = "insert into recard.portal (portal) values ($1) on conflict do nothing";
+        self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await.map(drop)
+    }
+
+    pub(in crate::store) async fn place(
+        &self,
+        place: &Place,
+        bytes: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.write_document(name_of(place), &bytes, "off").await
+    }
+
+    /// Writes a document without a lease, `synchronous_commit` being this.
+    async fn write_document(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        commit: &str,
+    ) -> Result<(), StoreError> {
+        self.enroll().await?;
+        let portal = self.portal.as_str();
+        let text = "insert into recard.document (portal, name, content) \
+            select portal, $2, $3 from recard.portal where portal = $1 and moved_to is null \
+            on conflict (portal, name) do update set content = excluded.content, at = now() \
+            returning set_config('synchronous_commit', $4, true)";
+        let parameters: Parameters<'_> = &[
+            (&portal, Type::TEXT),
+            (&name, Type::TEXT),
+            (&bytes, Type::BYTEA),
+            (&commit, Type::TEXT),
+        ];
+        self.rows(text, parameters).await.map(drop)
+    }
+
+    pub(in crate::store) async fn remove(&self, place: &Place) -> Result<(), StoreError> {
+        self.remove_document(name_of(place)).await
+    }
+
+    async fn remove_document(&self, name: &str) -> Result<(), StoreError> {
+        let portal = self.portal.as_str();
+        let text = "delete from recard.document where portal = $1 and name = $2";
+        self.rows(text, &[(&portal, Type::TEXT), (&name, Type::TEXT)]).await.map(drop)
+    }
+}
