@@ -175,7 +175,7 @@ pub struct PublishedPortal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
     /// The revision is the current one.
-    Current(FleetHead),
+    Current(Box<FleetHead>),
     /// Another revision than the expected one is the current one; `None` if there is none.
     Overtaken(Option<Digest>),
     /// A portal is of another fleet.

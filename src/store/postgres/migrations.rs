@@ -15,7 +15,7 @@ const KNOWN: i32 = STEPS.len() as i32;
 const USABLE_FROM: i32 = 1;
 
 /// Lock of a transaction that changes the schema; "recard" in ASCII.
-const MIGRATION_LOCK: i64 = 0x72_65_63_61_72_64;
+const MIGRATION_LOCK: i64 = 0x7265_6361_7264;
 
 /// Change of the schema by `recard store migrate`. Equal versions: nothing was left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
