@@ -52,5 +52,5 @@ pub use restore::{RestoreOptions, RestoredRun, restore};
 pub use restore_filter::TargetFilter;
 pub use restore_plan::{RestoreSelection, plan_restore};
 pub use restore_plan_file::{check_restore_plan_file, new_restore_plan_file, restore_plan_file};
-pub use rounds::{RoundEnd, rounds};
+pub use rounds::{RoundEnd, panic_text, rounds};
 pub use session::{RunOrigin, Session, save_proof};

@@ -41,7 +41,7 @@ pub async fn rounds<I, T, F: Future<Output = T>>(
         };
         match ended {
             Ok(value) => (index, RoundEnd::Ended(value)),
-            Err(panic) => (index, RoundEnd::Panicked(text_of(panic.as_ref()))),
+            Err(panic) => (index, RoundEnd::Panicked(panic_text(panic.as_ref()))),
         }
     };
     let all = stream::iter(items.into_iter().enumerate()).map(one);
@@ -51,7 +51,8 @@ pub async fn rounds<I, T, F: Future<Output = T>>(
     ends.into_iter().map(|(_, end)| end).collect()
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> String {
+/// Returns the text of a panic.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

@@ -15,6 +15,7 @@ mod observing;
 mod recovering;
 mod restoring;
 mod salvaging;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -6,6 +6,7 @@ pub mod company;
 pub mod env;
 pub mod journal;
 pub mod large_plan;
+pub mod memory_queue;
 pub mod page;
 pub mod portal;
 #[cfg(all(unix, feature = "postgres"))]
