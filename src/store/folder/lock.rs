@@ -32,10 +32,21 @@ pub(super) fn take(
     owner: LockOwner,
 ) -> Result<(HeldFile, Option<Text>), StoreError> {
     paths.make()?;
-    let path = paths.lock();
-    let held = HeldFile::take(&path)?;
+    take_file(&paths.lock(), owner)
+}
+
+/// Takes the lock of a file in a folder that is there.
+///
+/// # Errors
+///
+/// As [`take`].
+pub(super) fn take_file(
+    path: &Path,
+    owner: LockOwner,
+) -> Result<(HeldFile, Option<Text>), StoreError> {
+    let held = HeldFile::take(path)?;
     let here = process::this_process();
-    let note = match held.inside(&path)? {
+    let note = match held.inside(path)? {
         StaleOwner::Nobody => None,
         StaleOwner::Owner(last) => match held.liveness(&last, &here, &owner.host) {
             Liveness::Dead => Some(tr!(
@@ -54,7 +65,7 @@ pub(super) fn take(
     let record = LockRecord { owner, process: Some(here), file: process::file_id(&held.file) };
     let bytes = encode_lock(&record)
         .map_err(|problem| misread(&path.display().to_string(), problem, None))?;
-    held.write(&path, &bytes)?;
+    held.write(path, &bytes)?;
     Ok((held, note))
 }
 

@@ -48,7 +48,7 @@ impl QueueWorld for FolderWorld {
     }
 
     async fn set_portals(&self, portals: Vec<QueuePortal>) {
-        self.queue.set_portals(portals).unwrap();
+        self.queue.set_portals(portals).await.unwrap();
     }
 
     async fn pass(&self, time: Duration) {
@@ -66,8 +66,8 @@ fn owner() -> LockOwner {
     }
 }
 
-fn open(root: &Path, clock: &Arc<SetClock>) -> Result<FolderQueue, StoreError> {
-    FolderQueue::open(root, owner(), Arc::clone(clock) as _)
+async fn open(root: &Path, clock: &Arc<SetClock>) -> Result<FolderQueue, StoreError> {
+    FolderQueue::open(root, owner(), Arc::clone(clock) as _).await
 }
 
 fn portals(count: usize) -> Vec<QueuePortal> {
@@ -87,7 +87,7 @@ fn worker() -> Worker {
 async fn folder_queue_keeps_the_laws_of_every_queue() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SetClock::new();
-    let queue = open(folder.path(), &clock).unwrap();
+    let queue = open(folder.path(), &clock).await.unwrap();
     queue_laws::check(&FolderWorld { queue, clock }).await;
 }
 
@@ -95,19 +95,22 @@ async fn folder_queue_keeps_the_laws_of_every_queue() {
 async fn folder_queue_has_one_worker_and_is_taken_over_after_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SetClock::new();
-    let first = open(folder.path(), &clock).unwrap();
-    let refused = open(folder.path(), &clock).unwrap_err();
-    assert!(matches!(&refused, StoreError::Locked(by) if by.command == "worker"), "{refused:?}");
+    let first = open(folder.path(), &clock).await.unwrap();
+    let refused = open(folder.path(), &clock).await.err();
+    assert!(
+        matches!(&refused, Some(StoreError::Locked(by)) if by.command == "worker"),
+        "{refused:?}"
+    );
     drop(first);
-    open(folder.path(), &clock).unwrap();
+    open(folder.path(), &clock).await.unwrap();
 }
 
 #[tokio::test]
 async fn folder_queue_remembers_deaths_and_due_times_of_an_earlier_worker() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SetClock::new();
-    let queue = open(folder.path(), &clock).unwrap();
-    queue.set_portals(portals(3)).unwrap();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(3)).await.unwrap();
     let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
     let result = RoundResult { class: RoundClass::Failed, people: 0, row: "{}".to_owned() };
     let end = RoundEnd::Ended(result);
@@ -115,8 +118,8 @@ async fn folder_queue_remembers_deaths_and_due_times_of_an_earlier_worker() {
     queue.release(&claims[0], &release).await.unwrap();
     // The worker dies with two claims. Their leases end with it.
     drop(queue);
-    let queue = open(folder.path(), &clock).unwrap();
-    queue.set_portals(portals(3)).unwrap();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(3)).await.unwrap();
     let again = queue.claim(&worker(), ALL, LEASE).await.unwrap();
     let known: Vec<_> = again.iter().map(|claim| (&claim.portal, claim.attempts)).collect();
     assert_eq!(known, [(&claims[1].portal, 2), (&claims[2].portal, 2)]);
@@ -131,8 +134,8 @@ async fn folder_queue_remembers_deaths_and_due_times_of_an_earlier_worker() {
 async fn folder_queue_sees_a_portal_that_another_command_freed() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SetClock::new();
-    let queue = open(folder.path(), &clock).unwrap();
-    queue.set_portals(portals(1)).unwrap();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(1)).await.unwrap();
     let claim = queue.claim(&worker(), ALL, LEASE).await.unwrap().remove(0);
     queue.park(&claim, &ParkReason::Deaths(3)).await.unwrap();
     let mut row = read_queue_row(folder.path(), &claim.portal).unwrap().unwrap();
@@ -141,7 +144,7 @@ async fn folder_queue_sees_a_portal_that_another_command_freed() {
     row.state.due = Some(clock.now());
     write_queue_row(folder.path(), &claim.portal, &row).unwrap();
     assert_eq!(queue.claim(&worker(), ALL, LEASE).await.unwrap(), []);
-    queue.read_parked().unwrap();
+    queue.read_parked().await.unwrap();
     assert_eq!(queue.claim(&worker(), ALL, LEASE).await.unwrap().len(), 1);
 }
 
@@ -149,8 +152,8 @@ async fn folder_queue_sees_a_portal_that_another_command_freed() {
 async fn folder_queue_waits_for_no_time_that_a_clock_set_back_has_still_to_reach() {
     let folder = tempfile::tempdir().unwrap();
     let clock = SetClock::new();
-    let queue = open(folder.path(), &clock).unwrap();
-    queue.set_portals(portals(1)).unwrap();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(1)).await.unwrap();
     let claim = queue.claim(&worker(), ALL, LEASE).await.unwrap().remove(0);
     let release = Release { end: RoundEnd::GivenBack, due_in: Duration::from_secs(900) };
     queue.release(&claim, &release).await.unwrap();

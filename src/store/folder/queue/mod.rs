@@ -9,21 +9,21 @@ mod rows;
 pub use rows::{QueuePortal, QueueRows};
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::file::{MAX_DOCUMENT_BYTES, make_folder, place_private, read_optional};
-use super::held_file::{HeldFile, StaleOwner};
+use super::file::{MAX_DOCUMENT_BYTES, folder_of, make_folder, place_private, read_optional};
+use super::held_file::HeldFile;
 use super::paths::StorePaths;
-use super::process;
+use super::{blocking, lock};
 use crate::model::PortalId;
 use crate::ports::{
     Claim, ClaimId, ClaimState, Clock, Extension, LaneLimits, LockOwner, ParkReason, QueueOverview,
     Release, SecretMark, StoreError, WorkQueue, Worker,
 };
+use crate::records::FormatError;
 use crate::records::fleet::{QueueRow, decode_queue_row, encode_queue_row};
-use crate::records::{LockRecord, encode_lock};
-use crate::store::place;
+use crate::store::place::misread;
 
 /// Returns the row of a portal in the work queue of a folder.
 ///
@@ -34,10 +34,7 @@ pub fn read_queue_row(root: &Path, portal: &PortalId) -> Result<Option<QueueRow>
     let path = row_path(&StorePaths::new(root, portal));
     let bytes = read_optional(&path, MAX_DOCUMENT_BYTES)?;
     let decode = |bytes: Vec<u8>| decode_queue_row(portal, &bytes);
-    bytes
-        .map(decode)
-        .transpose()
-        .map_err(|problem| place::misread(&path.display().to_string(), problem, None))
+    bytes.map(decode).transpose().map_err(|problem| unread(&path, problem))
 }
 
 /// Writes the row of a portal in the work queue of a folder. A row that is not parked is the
@@ -49,8 +46,7 @@ pub fn read_queue_row(root: &Path, portal: &PortalId) -> Result<Option<QueueRow>
 pub fn write_queue_row(root: &Path, portal: &PortalId, row: &QueueRow) -> Result<(), StoreError> {
     let paths = StorePaths::new(root, portal);
     let path = row_path(&paths);
-    let bytes = encode_queue_row(portal, row)
-        .map_err(|problem| place::misread(&path.display().to_string(), problem, None))?;
+    let bytes = encode_queue_row(portal, row).map_err(|problem| unread(&path, problem))?;
     paths.make()?;
     place_private(&path, &bytes)
 }
@@ -59,23 +55,16 @@ fn row_path(paths: &StorePaths) -> PathBuf {
     paths.portal().join("queue.json")
 }
 
-/// Work queue of a folder. It exists once: a second worker is refused.
-#[derive(Debug)]
-pub struct FolderQueue {
-    root: PathBuf,
-    clock: Clocked,
-    held: HeldFile,
-    rows: Mutex<QueueRows>,
+fn unread(path: &Path, problem: FormatError) -> StoreError {
+    misread(&path.display().to_string(), problem, None)
 }
 
-/// Clock of the queue.
-#[derive(Clone)]
-struct Clocked(Arc<dyn Clock>);
-
-impl std::fmt::Debug for Clocked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Clock")
-    }
+/// Work queue of a folder. It exists once: a second worker is refused.
+pub struct FolderQueue {
+    root: PathBuf,
+    clock: Arc<dyn Clock>,
+    held: HeldFile,
+    rows: Arc<Mutex<QueueRows>>,
 }
 
 impl Drop for FolderQueue {
@@ -90,22 +79,21 @@ impl FolderQueue {
     /// # Errors
     ///
     /// [`StoreError::Locked`] if another worker has it.
-    pub fn open(root: &Path, owner: LockOwner, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        make_folder(&root.join("worker"))?;
+    pub async fn open(
+        root: &Path,
+        owner: LockOwner,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
         let path = root.join("worker").join("lock");
-        let held = HeldFile::take(&path)?;
-        let here = process::this_process();
-        if let StaleOwner::Owner(last) = held.inside(&path)?
-            && held.liveness(&last, &here, &owner.host) != process::Liveness::Dead
-        {
-            return Err(StoreError::Locked(last.owner));
+        let take = |path: &Path| {
+            make_folder(folder_of(path))?;
+            lock::take_file(path, owner)
+        };
+        let (held, note) = blocking(&path, take).await?;
+        if let Some(note) = note {
+            tracing::warn!(note = note.english(), "the queue was taken over");
         }
-        let file = process::file_id(&held.file);
-        let bytes = encode_lock(&LockRecord { owner, process: Some(here), file })
-            .map_err(|problem| place::misread(&path.display().to_string(), problem, None))?;
-        held.write(&path, &bytes)?;
-        let rows = Mutex::default();
-        Ok(Self { root: root.to_owned(), clock: Clocked(clock), held, rows })
+        Ok(Self { root: root.to_owned(), clock, held, rows: Arc::default() })
     }
 
     /// Replaces the portals of the queue. Rows of portals that were not known are read.
@@ -113,20 +101,22 @@ impl FolderQueue {
     /// # Errors
     ///
     /// If the file of a row cannot be read or written.
-    pub fn set_portals(&self, portals: Vec<QueuePortal>) -> Result<(), StoreError> {
-        let now = self.clock.0.now();
-        let mut rows = self.rows();
-        for QueuePortal { portal, .. } in &portals {
-            if rows.get(portal).is_none()
-                && let Some(mut row) = read_queue_row(&self.root, portal)?
-            {
-                // Whoever wrote it was the only worker, and has ended.
-                row.claim = row.claim.map(|(id, until)| (id, until.min(now)));
-                rows.put(portal.clone(), row);
+    pub async fn set_portals(&self, portals: Vec<QueuePortal>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.step(move |rows, root| {
+            for QueuePortal { portal, .. } in &portals {
+                if rows.get(portal).is_none()
+                    && let Some(mut row) = read_queue_row(root, portal)?
+                {
+                    // Whoever wrote it was the only worker, and has ended.
+                    row.claim = row.claim.map(|(id, until)| (id, until.min(now)));
+                    rows.put(portal.clone(), row);
+                }
             }
-        }
-        rows.set_portals(portals, now);
-        self.save(&mut rows)
+            rows.set_portals(portals, now);
+            Ok(())
+        })
+        .await
     }
 
     /// Reads the rows of parked portals again: other commands may have freed them.
@@ -134,38 +124,36 @@ impl FolderQueue {
     /// # Errors
     ///
     /// If a file cannot be read.
-    pub fn read_parked(&self) -> Result<(), StoreError> {
-        let mut rows = self.rows();
-        for portal in rows.parked() {
-            if let Some(row) = read_queue_row(&self.root, &portal)? {
-                rows.put(portal, row);
+    pub async fn read_parked(&self) -> Result<(), StoreError> {
+        self.step(|rows, root| {
+            for portal in rows.parked() {
+                if let Some(row) = read_queue_row(root, &portal)? {
+                    rows.put(portal, row);
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
-    fn rows(&self) -> MutexGuard<'_, QueueRows> {
-        // A panic between two changes leaves rows that a later step reads as they are.
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn save(&self, rows: &mut QueueRows) -> Result<(), StoreError> {
-        for portal in rows.take_changed() {
-            if let Some(row) = rows.get(&portal) {
-                write_queue_row(&self.root, &portal, row)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn step<T>(
+    /// Takes a step, and writes the rows that it changed.
+    async fn step<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&mut QueueRows, jiff::Timestamp) -> T,
+        step: impl FnOnce(&mut QueueRows, &Path) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let mut rows = self.rows();
-        let done = step(&mut rows, self.clock.0.now());
-        self.save(&mut rows)?;
-        Ok(done)
+        let rows = Arc::clone(&self.rows);
+        let step = move |root: &Path| {
+            // A panic between two changes leaves rows that a later step reads as they are.
+            let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = step(&mut rows, root)?;
+            for portal in rows.take_changed() {
+                if let Some(row) = rows.get(&portal) {
+                    write_queue_row(root, &portal, row)?;
+                }
+            }
+            Ok(done)
+        };
+        blocking(&self.root, step).await
     }
 }
 
@@ -176,8 +164,9 @@ impl WorkQueue for FolderQueue {
         limits: LaneLimits,
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError> {
+        let (worker, now) = (worker.clone(), self.clock.now());
         let new_id = || ClaimId::new(rand::random());
-        self.step(|rows, now| rows.claim(worker, limits, lease, now, new_id))
+        self.step(move |rows, _| Ok(rows.claim(&worker, limits, lease, now, new_id))).await
     }
 
     async fn extend(
@@ -186,29 +175,34 @@ impl WorkQueue for FolderQueue {
         claims: &[ClaimId],
         lease: Duration,
     ) -> Result<Vec<Extension>, StoreError> {
-        self.step(|rows, now| rows.extend(claims, lease, now))
+        let (claims, now) = (claims.to_vec(), self.clock.now());
+        self.step(move |rows, _| Ok(rows.extend(&claims, lease, now))).await
     }
 
     async fn release(&self, claim: &Claim, release: &Release) -> Result<ClaimState, StoreError> {
-        self.step(|rows, now| rows.release(claim, release, now))
+        let (claim, release, now) = (claim.clone(), release.clone(), self.clock.now());
+        self.step(move |rows, _| Ok(rows.release(&claim, &release, now))).await
     }
 
     async fn park(&self, claim: &Claim, reason: &ParkReason) -> Result<ClaimState, StoreError> {
-        self.step(|rows, now| rows.park(claim, reason, now))
+        let (claim, reason, now) = (claim.clone(), reason.clone(), self.clock.now());
+        self.step(move |rows, _| Ok(rows.park(&claim, &reason, now))).await
     }
 
     async fn refused_webhooks(&self) -> Result<Vec<(PortalId, SecretMark)>, StoreError> {
-        self.read_parked()?;
-        Ok(self.rows().refused_webhooks())
+        self.read_parked().await?;
+        self.step(|rows, _| Ok(rows.refused_webhooks())).await
     }
 
     async fn free(&self, portal: &PortalId, refused: &SecretMark) -> Result<(), StoreError> {
-        let is_meant = |reason: &ParkReason| matches!(reason, ParkReason::WebhookRefused(mark) if mark == refused);
-        self.step(|rows, now| rows.free(portal, now, is_meant)).map(|_| ())
+        let (portal, refused, now) = (portal.clone(), refused.clone(), self.clock.now());
+        let is_meant = move |reason: &ParkReason| matches!(reason, ParkReason::WebhookRefused(mark) if *mark == refused);
+        self.step(move |rows, _| Ok(rows.free(&portal, now, is_meant))).await.map(|_| ())
     }
 
     async fn overview(&self) -> Result<QueueOverview, StoreError> {
-        self.step(|rows, now| rows.overview(now))
+        let now = self.clock.now();
+        self.step(move |rows, _| Ok(rows.overview(now))).await
     }
 
     async fn sign_off(&self, _: &Worker) -> Result<(), StoreError> {
