@@ -9,6 +9,7 @@
 //! ```text
 //! .recard/
 //!   .gitignore                    keeps backups out of repositories
+//!   fleets/                       revisions and heads of fleets
 //!   portals/PORTAL/
 //!     lock                        held by the process that works on the portal; names it
 //!     limiter.json                state of the rate limiter
@@ -29,6 +30,7 @@
 mod audit_log;
 mod backup;
 mod consumed_plans;
+mod fleets;
 mod folder;
 mod journal;
 mod location;
@@ -42,6 +44,8 @@ mod runs;
 mod salvage;
 mod write_guard;
 
+pub use fleets::Fleets;
+pub use folder::fleets::{FolderFleets, fleet_file_name};
 pub use folder::queue::{FolderQueue, QueuePortal, QueueRows, read_queue_row, write_queue_row};
 pub use folder::{destination, read_to_limit, read_whole, write_whole};
 pub use location::StoreLocation;

@@ -10,13 +10,12 @@ use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::output::Outputs;
-use crate::model::Digest;
 use crate::ports::Clock as _;
 use crate::records::fleet::{
     FLEET_REPORT_FORMAT, FleetCounts, FleetReport, FleetViolation, LastRound, PortalRow,
 };
 use crate::report::pretty;
-use crate::store::{read_whole, write_whole};
+use crate::store::{fleet_file_name, read_whole, write_whole};
 
 /// Maximum size of a report that is read.
 const MAX_REPORT_BYTES: u64 = 256 << 20;
@@ -94,11 +93,7 @@ pub(in crate::cli) fn finish(
 
 /// Returns the file of the last rows of a fleet in the store.
 pub(in crate::cli) fn kept_file(store: &Path, fleet: &str) -> PathBuf {
-    // A name of a fleet is free text, and may differ from another one in a sign that files lack.
-    let name: String =
-        fleet.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let digest = Digest::hash(fleet.as_bytes()).short();
-    store.join("fleets").join(format!("{name}-{digest}.json"))
+    store.join("fleets").join(format!("{}.json", fleet_file_name(fleet)))
 }
 
 /// Returns the names of the portals that the fleet had in the last round that is in the store;

@@ -10,6 +10,7 @@
 mod append_log;
 mod bounded_read;
 mod file;
+pub(super) mod fleets;
 mod held_file;
 mod lock;
 mod paths;

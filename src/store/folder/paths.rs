@@ -25,13 +25,8 @@ impl StorePaths {
 
     /// Creates the missing folders, down to that of the portal.
     pub(in crate::store) fn make(&self) -> Result<(), StoreError> {
-        let portals = folder_of(&self.portal);
-        if !portals.is_dir() {
-            make_folder(&self.root)?;
-            let ignore = self.root.join(".gitignore");
-            if !ignore.exists() {
-                write_private(&ignore, IGNORE_ALL)?;
-            }
+        if !folder_of(&self.portal).is_dir() {
+            make_root(&self.root)?;
         }
         make_folder(&self.portal)
     }
@@ -65,6 +60,16 @@ impl StorePaths {
             Place::Backups(run) => of_run(run, "backups.jsonl"),
         }
     }
+}
+
+/// Creates the folder of a store, which keeps itself out of repositories.
+pub(super) fn make_root(root: &Path) -> Result<(), StoreError> {
+    make_folder(root)?;
+    let ignore = root.join(".gitignore");
+    if !ignore.exists() {
+        write_private(&ignore, IGNORE_ALL)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

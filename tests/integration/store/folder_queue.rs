@@ -17,14 +17,14 @@ use super::queue_laws::{self, LEASE, QueueWorld};
 const ALL: LaneLimits = LaneLimits { healthy: 9, failing: 9, suspect: 9 };
 
 /// Time of day that is set by hand.
-struct SetClock(Mutex<Timestamp>);
+pub(super) struct SetClock(Mutex<Timestamp>);
 
 impl SetClock {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(400_000))))
     }
 
-    fn pass(&self, time: SignedDuration) {
+    pub(super) fn pass(&self, time: SignedDuration) {
         *self.0.lock().unwrap() += time;
     }
 }

@@ -1,6 +1,8 @@
 //! The store on a disk: locks between processes, damaged files.
 
 mod corruption;
+pub(crate) mod fleet_laws;
+mod folder_fleets;
 mod folder_queue;
 mod locking;
 #[cfg(all(unix, feature = "postgres"))]

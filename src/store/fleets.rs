@@ -1,0 +1,87 @@
+//! State of fleets in any store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::StoreLocation;
+use super::folder::fleets::FolderFleets;
+use crate::model::{Digest, PortalId};
+use crate::ports::{
+    Clock, CommandPause, FleetState, FleetView, Publication, Published, RolloutChange, RolloutStep,
+    StoreError,
+};
+
+/// State of the fleets of a store.
+#[derive(Clone)]
+pub enum Fleets {
+    /// In a folder.
+    Folder(FolderFleets),
+}
+
+impl Fleets {
+    /// Opens the state of a store. Nothing is read or written yet.
+    pub fn open(location: &StoreLocation, clock: Arc<dyn Clock>) -> Self {
+        match location {
+            StoreLocation::Folder(root) => Self::Folder(FolderFleets::new(root, clock)),
+        }
+    }
+}
+
+impl FleetState for Fleets {
+    async fn fleets(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.fleets().await,
+        }
+    }
+
+    async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.publish(publication).await,
+        }
+    }
+
+    async fn revision(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.revision(digest).await,
+        }
+    }
+
+    async fn view(&self, fleet: &str) -> Result<Option<FleetView>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.view(fleet).await,
+        }
+    }
+
+    async fn change_rollout(
+        &self,
+        fleet: &str,
+        at: RolloutStep,
+        change: &RolloutChange,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.change_rollout(fleet, at, change).await,
+        }
+    }
+
+    async fn set_pause(
+        &self,
+        portals: &[PortalId],
+        pause: Option<&CommandPause>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(folder) => folder.set_pause(portals, pause).await,
+        }
+    }
+
+    async fn pauses(&self) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.pauses().await,
+        }
+    }
+
+    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.retry(portals).await,
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! State of the fleets of a folder.
+//!
+//! ```text
+//! fleets/lock                   held for the time of one change
+//! fleets/revisions/DIGEST.json  revisions
+//! fleets/NAME.head.json         head of a fleet, with its portals
+//! portals/PORTAL/pause.json     pause by command
+//! portals/PORTAL/queue.json     row of the work queue
+//! ```
+//!
+//! A change reads the head, changes it in memory and replaces it whole, under the lock. A crash
+//! leaves the head before or the one after.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::blocking;
+use super::file::{
+    MAX_DOCUMENT_BYTES, failed, folder_of, make_folder, read_optional, sync_folder, write_private,
+};
+use super::held_file::HeldFile;
+use super::paths::{StorePaths, make_root};
+use super::queue::{read_queue_row, write_queue_row};
+use crate::model::{Digest, PortalId};
+use crate::ports::{
+    Clock, CommandPause, FleetHead, FleetState, FleetView, PortalState, Publication, Published,
+    QueueState, RolloutChange, RolloutStep, StoreError,
+};
+use crate::records::FormatError;
+use crate::records::fleet::{FleetRecord, StoredPortal, decode_pause, encode_pause};
+use crate::store::place::misread;
+
+/// Time for which a change waits for the lock. Each is held for milliseconds.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Interval at which a waiting change asks for the lock.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// End of the names of heads.
+const HEAD: &str = ".head.json";
+
+/// State of the fleets of a folder.
+#[derive(Clone)]
+pub struct FolderFleets {
+    root: PathBuf,
+    clock: Arc<dyn Clock>,
+}
+
+impl FolderFleets {
+    /// Opens the state of a folder. Nothing is read or written yet.
+    pub fn new(root: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self { root: root.to_owned(), clock }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Files, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let now = self.clock.now();
+        blocking(&self.root, move |root| work(&Files { root }, now)).await
+    }
+}
+
+impl FleetState for FolderFleets {
+    async fn fleets(&self) -> Result<Vec<String>, StoreError> {
+        self.run(|files, _| {
+            let mut names: Vec<String> =
+                files.heads()?.into_iter().map(|head| head.fleet).collect();
+            names.sort();
+            Ok(names)
+        })
+        .await
+    }
+
+    async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
+        let publication = publication.clone();
+        self.run(move |files, now| files.publish(&publication, now)).await
+    }
+
+    async fn revision(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run(move |files, _| read_optional(&files.revision(digest), MAX_DOCUMENT_BYTES)).await
+    }
+
+    async fn view(&self, fleet: &str) -> Result<Option<FleetView>, StoreError> {
+        let fleet = fleet.to_owned();
+        self.run(move |files, now| files.view(&fleet, now)).await
+    }
+
+    async fn change_rollout(
+        &self,
+        fleet: &str,
+        at: RolloutStep,
+        change: &RolloutChange,
+    ) -> Result<bool, StoreError> {
+        let (fleet, change) = (fleet.to_owned(), change.clone());
+        self.run(move |files, now| files.change_rollout(&fleet, at, &change, now)).await
+    }
+
+    async fn set_pause(
+        &self,
+        portals: &[PortalId],
+        pause: Option<&CommandPause>,
+    ) -> Result<(), StoreError> {
+        let (portals, pause) = (portals.to_owned(), pause.cloned());
+        self.run(move |files, _| {
+            portals.iter().try_for_each(|portal| files.set_pause(portal, pause.as_ref()))
+        })
+        .await
+    }
+
+    async fn pauses(&self) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
+        self.run(|files, _| files.pauses()).await
+    }
+
+    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
+        let portals = portals.to_owned();
+        self.run(move |files, now| {
+            let mut freed = Vec::new();
+            for portal in portals {
+                let row = read_queue_row(files.root, &portal)?;
+                // A row that is not parked is the worker's alone.
+                let Some(mut row) = row.filter(|row| row.state.parked.is_some()) else { continue };
+                row.state = QueueState { parked: None, attempts: 0, due: Some(now), ..row.state };
+                row.changed = now;
+                write_queue_row(files.root, &portal, &row)?;
+                freed.push(portal);
+            }
+            Ok(freed)
+        })
+        .await
+    }
+}
+
+/// Files below the root of a store, for work that blocks.
+struct Files<'a> {
+    root: &'a Path,
+}
+
+impl Files<'_> {
+    fn folder(&self) -> PathBuf {
+        self.root.join("fleets")
+    }
+
+    fn head(&self, fleet: &str) -> PathBuf {
+        self.folder().join(format!("{}{HEAD}", fleet_file_name(fleet)))
+    }
+
+    fn revision(&self, digest: Digest) -> PathBuf {
+        let name = digest.to_string();
+        let name = name.rsplit(':').next().unwrap_or_default();
+        self.folder().join("revisions").join(format!("{name}.json"))
+    }
+
+    fn pause(&self, portal: &PortalId) -> PathBuf {
+        StorePaths::new(self.root, portal).portal().join("pause.json")
+    }
+
+    /// Takes the lock of all fleets of the folder.
+    fn lock(&self) -> Result<HeldFile, StoreError> {
+        make_root(self.root)?;
+        make_folder(&self.folder())?;
+        let (path, started) = (self.folder().join("lock"), Instant::now());
+        loop {
+            match HeldFile::take(&path) {
+                Err(StoreError::Locked(_)) if started.elapsed() < LOCK_TIMEOUT => {
+                    std::thread::sleep(POLL_INTERVAL);
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn read_head(&self, fleet: &str) -> Result<Option<FleetRecord>, StoreError> {
+        read_document(&self.head(fleet), FleetRecord::parse)
+    }
+
+    fn heads(&self) -> Result<Vec<FleetRecord>, StoreError> {
+        let names = names(&self.folder())?;
+        let heads = names.iter().filter(|name| name.ends_with(HEAD));
+        heads
+            .filter_map(|name| {
+                read_document(&self.folder().join(name), FleetRecord::parse).transpose()
+            })
+            .collect()
+    }
+
+    fn write_head(&self, record: &FleetRecord) -> Result<(), StoreError> {
+        let path = self.head(&record.fleet);
+        let bytes = record.encode().map_err(|problem| misread_at(&path, problem))?;
+        write_private(&path, &bytes)
+    }
+
+    fn publish(&self, publication: &Publication, now: Timestamp) -> Result<Published, StoreError> {
+        let _held = self.lock()?;
+        let before = self.read_head(&publication.fleet)?;
+        let current = before.as_ref().map(|record| record.head.revision);
+        if current != publication.expected {
+            return Ok(Published::Overtaken(current));
+        }
+        for other in self.heads()?.into_iter().filter(|other| other.fleet != publication.fleet) {
+            let taken = publication.portals.iter().map(|portal| &portal.portal);
+            if let Some(portal) = taken.into_iter().find(|name| other.portals.contains_key(*name)) {
+                return Ok(Published::OfAnotherFleet(portal.clone(), other.fleet));
+            }
+        }
+        let path = self.revision(publication.revision);
+        make_folder(folder_of(&path))?;
+        write_private(&path, &publication.document)?;
+        let head = FleetHead::new(publication, before.as_ref().map(|record| &record.head), now);
+        let mut portals = BTreeMap::new();
+        let mut known = before.map(|record| record.portals).unwrap_or_default();
+        for published in &publication.portals {
+            let earlier = known.remove(&published.portal);
+            let earlier = earlier.and_then(|earlier| earlier.revision);
+            let is_withdrawn = earlier.is_some() && earlier == publication.withdrawn;
+            let is_open = published.wave == 0 || is_withdrawn;
+            let portal = StoredPortal {
+                revision: if is_open { Some(publication.revision) } else { earlier },
+                failed_before: is_open && self.is_failing(&published.portal)?,
+                published: published.clone(),
+            };
+            portals.insert(published.portal.clone(), portal);
+        }
+        let fleet = publication.fleet.clone();
+        self.write_head(&FleetRecord { fleet, head: head.clone(), portals })?;
+        Ok(Published::Current(head))
+    }
+
+    fn change_rollout(
+        &self,
+        fleet: &str,
+        at: RolloutStep,
+        change: &RolloutChange,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let _held = self.lock()?;
+        let Some(mut record) = self.read_head(fleet)?.filter(|record| record.head.step() == at)
+        else {
+            return Ok(false);
+        };
+        record.head.rollout.change(change, now);
+        if let RolloutChange::Open(wave) = change {
+            for (name, portal) in &mut record.portals {
+                if portal.published.wave == *wave {
+                    portal.revision = Some(record.head.revision);
+                    portal.failed_before = self.is_failing(name)?;
+                }
+            }
+        }
+        self.write_head(&record)?;
+        Ok(true)
+    }
+
+    /// Returns `true` if the last round of a portal failed, or it is parked.
+    fn is_failing(&self, portal: &PortalId) -> Result<bool, StoreError> {
+        let row = read_queue_row(self.root, portal)?;
+        Ok(row.is_some_and(|row| row.state.failures > 0 || row.state.parked.is_some()))
+    }
+
+    fn view(&self, fleet: &str, now: Timestamp) -> Result<Option<FleetView>, StoreError> {
+        let Some(FleetRecord { fleet: _, head, portals }) = self.read_head(fleet)? else {
+            return Ok(None);
+        };
+        let mut all = Vec::with_capacity(portals.len());
+        for (name, portal) in portals {
+            let StoredPortal { published, revision, failed_before } = portal;
+            let row = read_queue_row(self.root, &name)?;
+            all.push(PortalState {
+                published,
+                revision,
+                failed_before,
+                pause: read_document(&self.pause(&name), decode_pause)?.map(|(_, pause)| pause),
+                queue: row.map(|row| row.state).unwrap_or_default(),
+            });
+        }
+        Ok(Some(FleetView { now, head, portals: all }))
+    }
+
+    fn set_pause(&self, portal: &PortalId, pause: Option<&CommandPause>) -> Result<(), StoreError> {
+        let path = self.pause(portal);
+        match pause {
+            Some(pause) => {
+                StorePaths::new(self.root, portal).make()?;
+                let bytes =
+                    encode_pause(portal, pause).map_err(|problem| misread_at(&path, problem))?;
+                write_private(&path, &bytes)
+            }
+            None => match std::fs::remove_file(&path) {
+                Ok(()) => sync_folder(folder_of(&path)),
+                Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(source) => Err(failed(tr_later!("cannot remove"), &path, source)),
+            },
+        }
+    }
+
+    fn pauses(&self) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
+        let folder = self.root.join("portals");
+        let paths = names(&folder)?.into_iter().map(|name| folder.join(name).join("pause.json"));
+        paths.filter_map(|path| read_document(&path, decode_pause).transpose()).collect()
+    }
+}
+
+/// Returns the name of the files of a fleet, without their ends. The name of a fleet is free text,
+/// and may differ from another one in a sign that files lack.
+pub fn fleet_file_name(fleet: &str) -> String {
+    let name: String =
+        fleet.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    format!("{name}-{}", Digest::hash(fleet.as_bytes()).short())
+}
+
+fn read_document<T>(
+    path: &Path,
+    decode: impl FnOnce(&[u8]) -> Result<T, FormatError>,
+) -> Result<Option<T>, StoreError> {
+    let bytes = read_optional(path, MAX_DOCUMENT_BYTES)?;
+    bytes.map(|bytes| decode(&bytes)).transpose().map_err(|problem| misread_at(path, problem))
+}
+
+fn misread_at(path: &Path, problem: FormatError) -> StoreError {
+    misread(&path.display().to_string(), problem, None)
+}
+
+/// Returns the names in a folder; none if it does not exist.
+fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let unread = |source| failed(tr_later!("cannot read"), folder, source);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(unread(source)),
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    names.collect::<Result<_, _>>().map_err(unread)
+}

@@ -1,0 +1,90 @@
+//! State of the fleets of a folder: the laws of every state, and what its files keep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use recard::model::{Digest, PortalId};
+use recard::ports::{FleetState as _, ParkReason, Parked, RevisionRounds, RoundClass, StoreError};
+use recard::store::{FolderFleets, read_queue_row, write_queue_row};
+
+use super::fleet_laws::{self, FleetWorld};
+use super::folder_queue::SetClock;
+
+struct FolderWorld {
+    folder: tempfile::TempDir,
+    state: FolderFleets,
+    clock: Arc<SetClock>,
+}
+
+impl FolderWorld {
+    fn new() -> Self {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), SetClock::new());
+        let state = FolderFleets::new(folder.path(), clock.clone());
+        Self { folder, state, clock }
+    }
+}
+
+impl FleetWorld for FolderWorld {
+    type State = FolderFleets;
+
+    fn state(&self) -> &FolderFleets {
+        &self.state
+    }
+
+    async fn round(&self, portal: &PortalId, revision: Digest, class: RoundClass, people: u32) {
+        let mut row = read_queue_row(self.folder.path(), portal).unwrap().unwrap_or_default();
+        let at = row.changed;
+        row.state.rounds = Some(RevisionRounds::with_round(
+            row.state.rounds.as_ref(),
+            revision,
+            class,
+            people,
+            at,
+        ));
+        row.state.failures = if class == RoundClass::Failed { row.state.failures + 1 } else { 0 };
+        write_queue_row(self.folder.path(), portal, &row).unwrap();
+    }
+
+    async fn park(&self, portal: &PortalId) {
+        let mut row = read_queue_row(self.folder.path(), portal).unwrap().unwrap_or_default();
+        row.state.parked = Some(Parked { at: row.changed, reason: ParkReason::Deaths(3) });
+        write_queue_row(self.folder.path(), portal, &row).unwrap();
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.clock.pass(SignedDuration::try_from(time).unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folder_keeps_the_laws_of_the_state_of_fleets() {
+    fleet_laws::check(&FolderWorld::new()).await;
+}
+
+#[tokio::test]
+async fn folder_with_a_damaged_head_is_an_error_and_is_not_overwritten() {
+    let world = FolderWorld::new();
+    let publication = fleet_laws::publication("damaged", "damaged 1", &[0], None);
+    world.state.publish(&publication).await.unwrap();
+    let heads = || {
+        let entries = std::fs::read_dir(world.folder.path().join("fleets")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.to_string_lossy().ends_with(".head.json")).collect::<Vec<_>>()
+    };
+    let [head] = heads().try_into().unwrap();
+    let text = std::fs::read_to_string(&head).unwrap();
+    std::fs::write(&head, text.replace("commit of", "c0mmit of")).unwrap();
+    for ended in [
+        world.state.view(&publication.fleet).await.map(drop),
+        world.state.publish(&publication).await.map(drop),
+        world.state.fleets().await.map(drop),
+    ] {
+        assert!(matches!(ended, Err(StoreError::Damaged { .. })), "{ended:?}");
+    }
+    assert!(std::fs::read_to_string(&head).unwrap().contains("c0mmit of"));
+    // Nothing is left beside the files that are named.
+    assert_eq!(heads().len(), 1);
+    let ignored = std::fs::read_to_string(world.folder.path().join(".gitignore")).unwrap();
+    assert!(ignored.contains('*'), "the folder keeps itself out of repositories");
+}
