@@ -33,6 +33,7 @@ mod run_report;
 mod session;
 mod signals;
 mod sources;
+mod stored_level;
 mod ui;
 mod use_cases;
 mod value_parsers;

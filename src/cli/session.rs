@@ -16,6 +16,7 @@ use super::log;
 use super::next_command;
 use super::portal_messages::user_message;
 use super::signals::{Interrupt, WritingRun};
+use super::stored_level;
 use super::ui::Ui;
 use crate::app;
 use crate::i18n::Text;
@@ -24,7 +25,6 @@ use crate::portal::{
     HttpPortal, LimiterLevel, ParseRateError, PortalSettings, Rate, TotalRate, WebhookUrl,
 };
 use crate::ports::{Clock as _, ReadPortal as _, StoreError};
-use crate::records::LimiterState;
 use crate::store::Store;
 
 /// Session of a command: the portal, and what the command line adds to it.
@@ -227,7 +227,7 @@ impl PortalEndpoint {
         let store = Store::open(&global.store, &self.name)?;
         let rate = self.rate(global)?;
         let (level, unread) = match store.limiter_state().await {
-            Ok(level) => (level.map(|stored| from_stored(&stored, rate)), None),
+            Ok(level) => (level.map(|stored| stored_level::read(&stored, rate)), None),
             Err(problem) => (Some(LimiterLevel::full(rate)), Some(problem)),
         };
         Ok((self.open_at(global, ui, interrupt, store, level)?, unread))
@@ -354,7 +354,9 @@ impl Connection {
     /// Saves the state for later commands: that of the embedded portal, and that of the rate
     /// limiter.
     pub(super) async fn close(self, ui: &Ui) -> Result<(), CliError> {
-        if let Err(problem) = self.store.save_limiter_state(&to_stored(self.portal.level())).await {
+        if let Err(problem) =
+            self.store.save_limiter_state(&stored_level::written(self.portal.level())).await
+        {
             ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
         }
         self.leave()
@@ -439,16 +441,4 @@ fn add_webhook_hint(failure: CliError, webhook: &Text) -> CliError {
         Some(_) => failure.hint(tr!("it is the webhook {webhook}", webhook)),
         None => failure,
     }
-}
-
-/// Converts the state of the rate limiter to its stored form, with the time of day.
-fn to_stored(level: LimiterLevel) -> LimiterState {
-    LimiterState { at: SystemClock.now(), level: level.level }
-}
-
-/// Converts a stored state to the present state of the rate limiter.
-fn from_stored(stored: &LimiterState, rate: Rate) -> LimiterLevel {
-    let age = std::time::Duration::try_from(SystemClock.now().duration_since(stored.at))
-        .unwrap_or_default();
-    LimiterLevel { level: stored.level }.aged(age, rate)
 }
