@@ -20,9 +20,11 @@
 //!    on; else nothing changes.
 //! 4. The content of a revision never changes, and never vanishes. A later publication of the same
 //!    content replaces what stands beside it: commit, actor and signature.
-//! 5. A portal that the current revision does not name is of no fleet: it is not reconciled, and
+//! 5. A publication of the current revision changes nothing but that, unless its rollout is halted:
+//!    then the rollout begins anew.
+//! 6. A portal that the current revision does not name is of no fleet: it is not reconciled, and
 //!    its history stays.
-//! 6. Publications leave the pauses by command, the parked portals and the rounds as they are.
+//! 7. Publications leave the pauses by command, the parked portals and the rounds as they are.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -202,8 +204,15 @@ pub struct FleetHead {
 }
 
 impl FleetHead {
-    /// Returns the head after a publication. The first wave is open.
+    /// Returns the head after a publication. The first wave is open. A head of the same number is
+    /// that of the same rollout: portals stay as they are.
     pub fn new(publication: &Publication, before: Option<&Self>, now: Timestamp) -> Self {
+        if let Some(before) = before
+            && before.revision == publication.revision
+            && !matches!(before.rollout.state, RolloutState::Halted { .. })
+        {
+            return Self { publisher: publication.publisher.clone(), ..before.clone() };
+        }
         let mut rollout = Rollout {
             step: 0,
             waves: publication.waves.clone(),

@@ -212,8 +212,16 @@ impl Files<'_> {
         make_folder(folder_of(&path))?;
         write_private(&path, &publication.document)?;
         let head = FleetHead::new(publication, before.as_ref().map(|record| &record.head), now);
+        let fleet = publication.fleet.clone();
+        let mut known = match before {
+            Some(before) if before.head.number == head.number => {
+                self.write_head(&FleetRecord { head: head.clone(), ..before })?;
+                return Ok(Published::Current(head));
+            }
+            Some(before) => before.portals,
+            None => BTreeMap::new(),
+        };
         let mut portals = BTreeMap::new();
-        let mut known = before.map(|record| record.portals).unwrap_or_default();
         for published in &publication.portals {
             let earlier = known.remove(&published.portal);
             let earlier = earlier.and_then(|earlier| earlier.revision);
@@ -226,7 +234,6 @@ impl Files<'_> {
             };
             portals.insert(published.portal.clone(), portal);
         }
-        let fleet = publication.fleet.clone();
         self.write_head(&FleetRecord { fleet, head: head.clone(), portals })?;
         Ok(Published::Current(head))
     }

@@ -42,7 +42,7 @@ pub(crate) trait FleetWorld {
 pub(crate) async fn check(world: &impl FleetWorld) {
     of_several_publications_one_succeeds(world).await;
     publication_opens_the_first_wave_and_later_ones_stay_on_the_revision_before(world).await;
-    publication_of_the_same_revision_begins_the_rollout_anew(world).await;
+    publication_of_the_same_revision_begins_a_halted_rollout_anew(world).await;
     change_is_made_at_its_step_alone_and_once(world).await;
     opened_wave_notes_the_portals_that_are_failing(world).await;
     portal_of_another_fleet_refuses_the_publication(world).await;
@@ -183,10 +183,22 @@ async fn publication_opens_the_first_wave_and_later_ones_stay_on_the_revision_be
     assert!(opened.duration_since(head.at).as_secs() >= 59, "{opened} {}", head.at);
 }
 
-async fn publication_of_the_same_revision_begins_the_rollout_anew(world: &impl FleetWorld) {
+async fn publication_of_the_same_revision_begins_a_halted_rollout_anew(world: &impl FleetWorld) {
     let law = "again";
     publish(world, &publication(law, "again 1", &[0, 1], None)).await;
     publish(world, &publication(law, "again 2", &[0, 1], Some("again 1"))).await;
+    world.round(&name(law, 0), digest("again 2"), RoundClass::Failed, 0).await;
+    let before = view(world, law).await;
+    let mut again = publication(law, "again 2", &[0, 1], Some("again 2"));
+    again.publisher.commit = Some("a later commit".to_owned());
+    again.document = b"again 2, of a later commit".to_vec();
+    world.pass(Duration::from_secs(60)).await;
+    let head = publish(world, &again).await;
+    let expected = FleetHead { publisher: again.publisher.clone(), ..before.head };
+    assert_eq!(head, expected, "a rollout that goes on stays as it is");
+    assert_eq!(view(world, law).await.portals, before.portals);
+    let document = world.state().revision(digest("again 2")).await.unwrap();
+    assert_eq!(document, Some(again.document));
     let cause = HaltCause::Command { by: "anna".to_owned(), reason: "calls".to_owned() };
     change(world, law, RolloutChange::Halt(cause.clone())).await;
     let halted = view(world, law).await.head;
@@ -200,6 +212,7 @@ async fn publication_of_the_same_revision_begins_the_rollout_anew(world: &impl F
     assert_eq!(head.rollout.state, RolloutState::Running);
     let document = world.state().revision(digest("again 2")).await.unwrap();
     assert_eq!(document, Some(b"again 2, signed".to_vec()));
+    assert!(view(world, law).await.portals[0].failed_before, "noted anew");
 }
 
 async fn change_is_made_at_its_step_alone_and_once(world: &impl FleetWorld) {
