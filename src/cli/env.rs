@@ -14,7 +14,9 @@ use crate::i18n::Language;
 use crate::manifest::SecretReference;
 use crate::model::PortalId;
 use crate::portal::{Network, WebhookUrl};
-use crate::store::read_whole;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::{Database, DatabaseAccess, DatabaseAddress};
+use crate::store::{StoreLocation, read_whole};
 
 /// Maximum size of a webhook file that is read.
 const MAX_WEBHOOK_FILE_BYTES: u64 = 64 << 10;
@@ -90,6 +92,7 @@ pub(super) fn fill_missing_options(
     {
         global.store = folder.into();
     }
+    global.store = located(global.store.clone())?;
     if global.lang.is_none()
         && let Some(word) = variable("RECARD_LANG")
     {
@@ -101,6 +104,32 @@ pub(super) fn fill_missing_options(
         global.lang = Some(args::language(&word).map_err(unknown)?);
     }
     Ok(())
+}
+
+/// Returns the place of a store that was written like a folder, if it is the address of a database.
+pub(super) fn located(store: StoreLocation) -> Result<StoreLocation, CliError> {
+    let text = store.to_string();
+    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+        return Ok(store);
+    }
+    located_database(&text)
+}
+
+#[cfg(feature = "postgres")]
+fn located_database(text: &str) -> Result<StoreLocation, CliError> {
+    let address = DatabaseAddress::parse(text).map_err(|problem| {
+        CliError::new(exit::USAGE, tr!("the address of the database cannot be used: {problem}", problem)).hint(tr!(
+            "a password belongs into a file: PGPASSFILE, or ?passfile=FILE, or ?passwordfile=FILE with nothing but the password"
+        ))
+    })?;
+    let access = DatabaseAccess { password_file: path_variable("PGPASSFILE"), roots: roots()? };
+    Ok(StoreLocation::Database(Database::new(address, &access)?))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn located_database(_text: &str) -> Result<StoreLocation, CliError> {
+    Err(CliError::new(exit::USAGE, tr!("this recard was built without stores in PostgreSQL"))
+        .hint(tr!("build it with `--features postgres`, or name a folder with --store")))
 }
 
 /// Maximum size of a file with root certificates that is read. Those of a system have half a

@@ -74,7 +74,7 @@ impl CliError {
         self
     }
 
-    fn from_source(code: u8, error: &(dyn Error + 'static)) -> Self {
+    pub(super) fn from_source(code: u8, error: &(dyn Error + 'static)) -> Self {
         let mut chain = vec![Text::from_display(&error)];
         let mut cause = error.source();
         while let Some(next) = cause {

@@ -90,12 +90,19 @@ pub(super) fn named_portal(global: &GlobalArgs) -> Result<Option<PortalId>, CliE
 }
 
 /// Returns the store of the portal that the command line or the environment names.
-pub(super) fn store(global: &GlobalArgs) -> Result<Store, CliError> {
+pub(super) async fn store(global: &GlobalArgs) -> Result<Store, CliError> {
     let portal = match named_portal(global)? {
         Some(portal) => portal,
         None => env::webhook(WebhookAccess::Read, global.webhook_url_file.as_deref())?.0.portal(),
     };
-    Ok(Store::open(&global.store, &portal)?)
+    open_store(global, &portal).await
+}
+
+/// Opens the part of the store that belongs to a portal, unless it has moved.
+pub(super) async fn open_store(global: &GlobalArgs, portal: &PortalId) -> Result<Store, CliError> {
+    let store = Store::open(&global.store, portal)?;
+    store.refuse_moved().await?;
+    Ok(store)
 }
 
 fn unknown_portal(portal: &str) -> CliError {
@@ -224,7 +231,7 @@ impl PortalEndpoint {
         ui: &Ui,
         interrupt: &Interrupt,
     ) -> Result<(Connection, Option<StoreError>), CliError> {
-        let store = Store::open(&global.store, &self.name)?;
+        let store = open_store(global, &self.name).await?;
         let rate = self.rate(global)?;
         let (level, unread) = match store.limiter_state().await {
             Ok(level) => (level.map(|stored| stored_level::read(&stored, rate)), None),

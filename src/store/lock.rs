@@ -32,6 +32,8 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<(WriteGuard, Option<Text>), StoreError> {
         let (held, note) = self.medium.lock(owner.clone()).await?;
+        // Read under the lock: a copy may have ended just before.
+        self.refuse_moved().await?;
         let mut locked = WriteGuard::new(self.clone(), held, owner, clock);
         if let Some(note) = &note {
             locked.audit_lock(AuditEvent::LockTakenOver(note.english().to_owned())).await?;

@@ -30,6 +30,7 @@
 mod audit_log;
 mod backup;
 mod consumed_plans;
+mod copy;
 mod fleets;
 mod folder;
 mod journal;
@@ -44,6 +45,7 @@ mod runs;
 mod salvage;
 mod write_guard;
 
+pub use copy::{CopyError, CopySummary};
 pub use fleets::Fleets;
 pub use folder::fleets::{FolderFleets, fleet_file_name};
 pub use folder::queue::{FolderQueue, QueuePortal, QueueRows, read_queue_row, write_queue_row};

@@ -29,6 +29,8 @@ pub(super) enum Place {
     Journal(RunId),
     /// Backups of a run; a log.
     Backups(RunId),
+    /// Mark of records that have moved to another store; a document.
+    Moved,
 }
 
 /// Part of a log: the bytes of a line without its checksum, and the number of the line, from 1.

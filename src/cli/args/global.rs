@@ -32,8 +32,8 @@ pub(in crate::cli) struct GlobalArgs {
     /// File that holds the webhook URL (or RECARD_WEBHOOK_URL, or RECARD_WEBHOOK_URL_FILE)
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) webhook_url_file: Option<PathBuf>,
-    /// Folder of backups, journals and locks (or RECARD_STORE)
-    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, value_parser = value_parsers::store(), value_hint = ValueHint::DirPath)]
+    /// Folder of backups, journals and locks, or postgres://USER@HOST/DATABASE (or RECARD_STORE)
+    #[arg(long, global = true, value_name = "STORE", default_value = DEFAULT_STORE, value_parser = value_parsers::store(), value_hint = ValueHint::DirPath)]
     pub(in crate::cli) store: StoreLocation,
     /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited,
     /// or X,Y (or RECARD_RATE)

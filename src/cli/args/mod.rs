@@ -11,6 +11,7 @@ mod portal;
 mod restore;
 mod runs;
 mod setup;
+mod store;
 
 use clap::{Parser, Subcommand};
 
@@ -39,6 +40,7 @@ pub(super) use runs::{
 pub(super) use setup::{
     CiSystem, CompletionsArgs, ExplainArgs, HelpArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf,
 };
+pub(super) use store::{StoreAction, StoreArgs, StoreCopyArgs, StoreMigrateArgs};
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
 #[derive(Debug, Parser)]
@@ -93,6 +95,8 @@ pub(super) enum CliCommand {
     Ledger(LedgerCommandArgs),
     /// Release a lock whose owner is dead
     Unlock(UnlockArgs),
+    /// Prepare, check or move a store
+    Store(StoreArgs),
     /// Print a JSON Schema
     Schema(SchemaArgs),
     /// Serve the emulator over HTTP

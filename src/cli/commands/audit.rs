@@ -21,7 +21,7 @@ pub(in crate::cli) async fn run(
     global: &GlobalArgs,
     action: AuditAction,
 ) -> Result<u8, CliError> {
-    let store = session::store(global)?;
+    let store = session::store(global).await?;
     // A missing store is an error: a mistyped folder, or one that a pipeline did not restore, must
     // not pass.
     if matches!(action, AuditAction::Verify) && !store.is_there().await {

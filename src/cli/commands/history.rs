@@ -23,7 +23,7 @@ pub(in crate::cli) async fn run(
     arguments: &HistoryArgs,
 ) -> Result<u8, CliError> {
     output::check_paths(&arguments.output)?;
-    let store = session::store(global)?;
+    let store = session::store(global).await?;
     let mut runs = Vec::new();
     // A run id begins with the time of the run.
     let since = arguments.since.map(|since| start_of(since).strftime("%Y%m%dT%H%M%SZ").to_string());

@@ -13,7 +13,7 @@ pub(in crate::cli) async fn run(
     global: &GlobalArgs,
     action: &LedgerAction,
 ) -> Result<u8, CliError> {
-    let store = session::store(global)?;
+    let store = session::store(global).await?;
     match action {
         LedgerAction::Show { file } => {
             let ledger = app::read_ledger(&store, file.as_deref()).await?;

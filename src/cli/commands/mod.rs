@@ -29,5 +29,6 @@ pub(super) mod restore_plan_file;
 pub(super) mod restore_preview;
 pub(super) mod schema;
 pub(super) mod show;
+pub(super) mod store;
 pub(super) mod unlock;
 pub(super) mod validate;

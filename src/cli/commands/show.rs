@@ -23,7 +23,6 @@ use crate::records::plan_file::RestorePlanFile;
 use crate::report::{
     PlanFileReport, PresentCards, Purpose, RestorePlanUse, RestoreReport, RunText, Subject, visible,
 };
-use crate::store::Store;
 
 /// Shows one run, or a plan file.
 pub(in crate::cli) async fn run(
@@ -53,7 +52,7 @@ async fn show_run(
     global: &GlobalArgs,
     arguments: &ShowArgs,
 ) -> Result<u8, CliError> {
-    let store = session::store(global)?;
+    let store = session::store(global).await?;
     let summary = store.summary(&store.find_run(&arguments.run).await?).await?;
     let targets = history::targets(&summary);
     let header = &summary.header;
@@ -100,7 +99,7 @@ async fn show_plan(
         NamedPlan::Apply(file, _) => (&file.content.portal, file.id),
         NamedPlan::Restore(file) => (&file.content.portal, file.id),
     };
-    let used = Store::open(&global.store, portal)?.consumed_at(id).await?;
+    let used = session::open_store(global, portal).await?.consumed_at(id).await?;
     if !arguments.detail {
         write_plan(outputs, &named, used, &PlanReview::None)?;
         return Ok(exit::DONE);

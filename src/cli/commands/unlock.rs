@@ -26,7 +26,7 @@ pub(in crate::cli) async fn run(
     arguments: &UnlockArgs,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
-    let store = session::store(global)?;
+    let store = session::store(global).await?;
     let owner = match store.lock_state().await? {
         LockState::Free => {
             ui.line(tr!("Nobody holds the lock of {}.", store.portal()))?;

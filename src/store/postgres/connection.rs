@@ -115,9 +115,9 @@ impl Database {
         Ok(Self { pool, address, access: Arc::new(access.clone()) })
     }
 
-    /// Returns the same database with connections of its own, for another runtime.
-    pub(super) fn apart(&self) -> Result<Self, StoreError> {
-        Self::new((*self.address).clone(), &self.access)
+    /// Returns the same database with connections of its own.
+    pub(super) fn apart(&self, schema: Schema) -> Result<Self, StoreError> {
+        Self::with_schema((*self.address).clone(), &self.access, schema)
     }
 
     /// Returns the address, for texts.

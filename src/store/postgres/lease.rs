@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::Type;
 
 use super::columns::whole_micros;
-use super::connection::Parameters;
+use super::connection::{Parameters, Schema};
 use super::log::LeaseLog;
 use super::records::{Records, name_of, run_of};
 use crate::i18n::Text;
@@ -147,12 +147,8 @@ impl Records {
 
     /// Returns the error for a portal whose lease cannot be taken.
     async fn locked(&self) -> Result<StoreError, StoreError> {
-        let moved = "select moved_to from recard.portal where portal = $1";
-        let portal = self.portal.as_str();
-        let rows = self.database.query_patiently(moved, &[(&portal, Type::TEXT)]).await?;
-        let moved = rows.first().map(|row| self.database.column::<Option<&str>>(row, "moved_to"));
-        if let Some(to) = moved.transpose()?.flatten() {
-            return Ok(StoreError::Moved { portal: self.portal.clone(), to: to.to_owned() });
+        if let Some(to) = self.moved_to().await? {
+            return Ok(StoreError::Moved { portal: self.portal.clone(), to });
         }
         let owner = self.lock_owner().await?;
         Ok(StoreError::Locked(owner.unwrap_or_else(|| owner_of(None, None))))
@@ -248,7 +244,7 @@ impl Held {
                     lease = null where portal = $1 and token = $2 and claim = $3";
         let portal = self.records.portal.as_str();
         // The connections of the pool belong to a runtime that may be ending.
-        let database = self.records.database.apart()?;
+        let database = self.records.database.apart(Schema::Checked)?;
         let parameters: Parameters<'_> =
             &[(&portal, Type::TEXT), (&self.token, Type::INT8), (&self.claim, Type::TEXT)];
         database.query(text, parameters).await.map(drop)
@@ -280,8 +276,10 @@ impl Lease {
         place: &Place,
         bytes: Vec<u8>,
     ) -> Result<(), StoreError> {
-        if *place == Place::Ledger {
-            return self.add_to_ledger(&bytes).await;
+        match place {
+            Place::Ledger => return self.add_to_ledger(&bytes).await,
+            Place::Moved => return self.mark_moved(&bytes).await,
+            _ => {}
         }
         let (name, run) = (name_of(place), run_of(place));
         let document = waiting!(held!(
@@ -300,6 +298,15 @@ impl Lease {
         let more: Parameters<'_> =
             &[(&name, Type::TEXT), (&run, Type::TEXT), (&bytes, Type::BYTEA)];
         self.held.write(statement, more).await.map(drop)
+    }
+
+    async fn mark_moved(&self, to: &[u8]) -> Result<(), StoreError> {
+        let statement = waiting!(held!(
+            ", new as (update recard.portal set moved_to = $4 from held \
+             where portal.portal = held.portal returning 1)"
+        ));
+        let to = String::from_utf8_lossy(to);
+        self.held.write(statement, &[(&to.trim_end(), Type::TEXT)]).await.map(drop)
     }
 
     /// Adds the entries of a ledger that are new. None is ever changed.

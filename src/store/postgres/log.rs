@@ -71,10 +71,10 @@ fn append(place: &Place) -> &'static str {
              where $4 = '' on conflict do nothing returning 1)"
         )),
         _ => waiting!(held!(
-            ", new as (insert into recard.used_plan (digest, portal, line, claim) \
-             select digest, portal, line, $3 from held, \
-             unnest($6::text[], $7::text[]) as given(line, digest) \
-             where $4 = '' and $5 >= 0 on conflict do nothing returning 1)"
+            ", new as (insert into recard.used_plan (digest, portal, number, line, claim) \
+             select digest, portal, ($5 + n)::int, line, $3 from held, \
+             unnest($6::text[], $7::text[]) with ordinality as given(line, digest, n) \
+             where $4 = '' on conflict do nothing returning 1)"
         )),
     }
 }

@@ -57,11 +57,8 @@ impl Database {
     ///
     /// If the database cannot be reached, refuses a step, or has a schema that is too new. A step
     /// is done as a whole or not at all.
-    pub async fn migrate(
-        address: DatabaseAddress,
-        access: &DatabaseAccess,
-    ) -> Result<(Self, Migration), StoreError> {
-        let database = Self::with_schema(address.clone(), access, Schema::Unchecked)?;
+    pub async fn migrate(&self) -> Result<Migration, StoreError> {
+        let database = self.apart(Schema::Unchecked)?;
         let from = database.version().await?;
         for (step, version) in STEPS.iter().zip(1i32..).skip(from as usize) {
             let step = format!(
@@ -76,8 +73,8 @@ impl Database {
                 }
             }
         }
-        let opened = Self::open(address, access).await?;
-        Ok((opened, Migration { from, to: from.max(KNOWN.unsigned_abs()) }))
+        self.query("select 1", &[]).await?;
+        Ok(Migration { from, to: from.max(KNOWN.unsigned_abs()) })
     }
 
     /// Gives rights to a role that exists.

@@ -8,6 +8,7 @@ mod address;
 mod columns;
 mod connection;
 mod error;
+mod health;
 mod lease;
 mod log;
 mod migrations;
@@ -23,6 +24,7 @@ pub(super) use records::Records;
 
 pub use address::{AddressError, DatabaseAddress};
 pub use connection::{Database, DatabaseAccess};
+pub use health::DatabaseHealth;
 pub use migrations::{Migration, Rights};
 pub use queue::PostgresQueue;
 

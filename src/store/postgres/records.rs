@@ -38,10 +38,7 @@ fn lines_of(place: &Place) -> &'static str {
              where portal = $1 and run = $2"
         }
         Place::Audit => "select line, number from recard.audit where portal = $1 and $2 = ''",
-        _ => {
-            "select line, (row_number() over (order by at, digest))::int as number \
-             from recard.used_plan where portal = $1 and $2 = ''"
-        }
+        _ => "select line, number from recard.used_plan where portal = $1 and $2 = ''",
     }
 }
 
@@ -69,6 +66,7 @@ pub(super) fn name_of(place: &Place) -> &'static str {
         Place::Audit => "audit.jsonl",
         Place::Journal(_) => "journal.jsonl",
         Place::Backups(_) => "backups.jsonl",
+        Place::Moved => "moved-to",
     }
 }
 
@@ -117,8 +115,10 @@ impl Records {
         &self,
         place: &Place,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        if *place == Place::Ledger {
-            return self.read_ledger().await;
+        match place {
+            Place::Ledger => return self.read_ledger().await,
+            Place::Moved => return Ok(self.moved_to().await?.map(String::into_bytes)),
+            _ => {}
         }
         if !place.is_log() {
             return self.read_document(place).await;
@@ -130,6 +130,13 @@ impl Records {
             bytes.push(b'\n');
         }
         Ok((!rows.is_empty()).then_some(bytes))
+    }
+
+    /// Returns the store to which the portal has moved.
+    pub(super) async fn moved_to(&self) -> Result<Option<String>, StoreError> {
+        let text = "select moved_to from recard.portal where portal = $1";
+        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await?;
+        Ok(rows.first().map(|row| self.database.column(row, "moved_to")).transpose()?.flatten())
     }
 
     async fn read_document(&self, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {

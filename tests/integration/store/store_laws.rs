@@ -28,7 +28,7 @@ pub(crate) async fn check(location: &StoreLocation) {
     portals_share_nothing(location).await;
 }
 
-struct FixedClock;
+pub(crate) struct FixedClock;
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {

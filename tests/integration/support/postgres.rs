@@ -213,7 +213,11 @@ impl TestDatabase {
     /// server.
     pub async fn create() -> Option<Self> {
         let created = Self::create_empty().await?;
-        Database::migrate(created.address(), &DatabaseAccess::default()).await.unwrap();
+        Database::new(created.address(), &DatabaseAccess::default())
+            .unwrap()
+            .migrate()
+            .await
+            .unwrap();
         Some(created)
     }
 
@@ -241,7 +245,11 @@ impl TestDatabase {
         let url = server.url("postgres");
         connect(&url).await.batch_execute("create database fleet").await.unwrap();
         let created = Self { url: server.url("fleet") };
-        Database::migrate(created.address(), &DatabaseAccess::default()).await.unwrap();
+        Database::new(created.address(), &DatabaseAccess::default())
+            .unwrap()
+            .migrate()
+            .await
+            .unwrap();
         created
     }
 

@@ -151,11 +151,12 @@ create table recard.ledger (
 create table recard.used_plan (
     digest text primary key,
     portal text not null references recard.portal,
+    number int not null,
     line text not null,
     at timestamptz not null default now(),
-    claim text not null
+    claim text not null,
+    unique (portal, number)
 );
-create index used_plan_portal on recard.used_plan (portal);
 
 -- Audit logs: chains of lines. The key allows no fork.
 create table recard.audit (

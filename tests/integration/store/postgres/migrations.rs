@@ -11,9 +11,10 @@ async fn database_without_tables_is_refused_until_it_is_migrated() {
     let access = DatabaseAccess::default();
     let opened = Database::open(database.address(), &access).await.unwrap_err();
     assert!(matches!(opened, StoreError::NotMigrated { found: 0, wanted: 1, .. }), "{opened}");
-    let first = Database::migrate(database.address(), &access).await.unwrap().1;
+    let unchecked = Database::new(database.address(), &access).unwrap();
+    let first = unchecked.migrate().await.unwrap();
     assert_eq!(first, Migration { from: 0, to: 1 });
-    let second = Database::migrate(database.address(), &access).await.unwrap().1;
+    let second = unchecked.migrate().await.unwrap();
     assert_eq!(second, Migration { from: 1, to: 1 });
     Database::open(database.address(), &access).await.unwrap();
 }
@@ -22,10 +23,8 @@ async fn database_without_tables_is_refused_until_it_is_migrated() {
 async fn two_migrations_at_once_leave_one_schema() {
     let Some(database) = TestDatabase::create_empty().await else { return };
     let access = DatabaseAccess::default();
-    let both = tokio::join!(
-        Database::migrate(database.address(), &access),
-        Database::migrate(database.address(), &access)
-    );
+    let one = Database::new(database.address(), &access).unwrap();
+    let both = tokio::join!(one.migrate(), one.migrate());
     assert!(both.0.is_ok() && both.1.is_ok(), "{both:?}");
     let rows = database.client().await.query("select * from recard.schema_version", &[]).await;
     assert_eq!(rows.unwrap().len(), 1);
@@ -87,7 +86,10 @@ async fn worker_may_only_add_where_history_stands() {
             "ledger",
             "(portal, generation, card, entry, worker, token) values ('a.example.com', '', '', '', '', 1)",
         ),
-        ("used_plan", "(digest, portal, line, claim) values ('', 'a.example.com', '', '')"),
+        (
+            "used_plan",
+            "(digest, portal, number, line, claim) values ('', 'a.example.com', 1, '', '')",
+        ),
     ];
     for (table, values) in history {
         as_role(&database, &worker, &format!("insert into recard.{table} {values}")).await.unwrap();

@@ -1,4 +1,6 @@
 //! The store in PostgreSQL, on a real server.
 
+mod copying;
 mod migrations;
+mod queue;
 mod records;

@@ -1,0 +1,41 @@
+//! `recard store copy`: moves the records of a portal into another store.
+
+use std::sync::Arc;
+
+use crate::cli::args::{GlobalArgs, StoreCopyArgs};
+use crate::cli::clock::SystemClock;
+use crate::cli::error::CliError;
+use crate::cli::ui::Ui;
+use crate::cli::{env, exit, session};
+use crate::ports::Clock;
+use crate::store::{CopyError, Store};
+
+/// Copies, compares, and marks the source.
+pub(super) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    arguments: &StoreCopyArgs,
+) -> Result<u8, CliError> {
+    let from = session::store(global).await?;
+    let to = env::located(arguments.to.clone())?;
+    let target = Store::open(&to, from.portal())?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let owner = env::origin().lock_owner("store copy", clock.now());
+    let moved = from.move_to(&target, &to.to_string(), &owner, &clock).await;
+    let (copied, notes) = moved.map_err(|problem| match problem {
+        CopyError::Store(problem) => CliError::from(problem),
+        problem => CliError::from_source(exit::ERROR, &problem)
+            .hint(tr!("nothing was removed, and {store} stays in charge", store = global.store)),
+    })?;
+    for note in notes {
+        ui.warn(note);
+    }
+    let runs = tr!("{n} run" | "{n} runs" % copied.runs);
+    let events = tr!("{n} event" | "{n} events" % copied.events);
+    let portal = from.portal();
+    ui.changed(&format!(
+        "{}\n",
+        tr!("The records of {portal} were copied to {to} and compared: {runs}, {events}. From now on use --store {to}.", portal, to, runs, events)
+    ))?;
+    Ok(exit::DONE)
+}
