@@ -95,14 +95,7 @@ pub(super) async fn store(global: &GlobalArgs) -> Result<Store, CliError> {
         Some(portal) => portal,
         None => env::webhook(WebhookAccess::Read, global.webhook_url_file.as_deref())?.0.portal(),
     };
-    open_store(global, &portal).await
-}
-
-/// Opens the part of the store that belongs to a portal, unless it has moved.
-pub(super) async fn open_store(global: &GlobalArgs, portal: &PortalId) -> Result<Store, CliError> {
-    let store = Store::open(&global.store, portal)?;
-    store.refuse_moved().await?;
-    Ok(store)
+    Ok(Store::open_current(&global.store, &portal).await?)
 }
 
 fn unknown_portal(portal: &str) -> CliError {
@@ -231,7 +224,7 @@ impl PortalEndpoint {
         ui: &Ui,
         interrupt: &Interrupt,
     ) -> Result<(Connection, Option<StoreError>), CliError> {
-        let store = open_store(global, &self.name).await?;
+        let store = Store::open_current(&global.store, &self.name).await?;
         let rate = self.rate(global)?;
         let (level, unread) = match store.limiter_state().await {
             Ok(level) => (level.map(|stored| stored_level::read(&stored, rate)), None),

@@ -7,9 +7,9 @@ use thiserror::Error;
 use super::audit_log::ReadAuditLog;
 use super::medium::{Medium, MediumLock};
 use super::place::Place;
-use super::{Store, WriteGuard};
+use super::{Store, StoreLocation, WriteGuard};
 use crate::i18n::Text;
-use crate::model::RunId;
+use crate::model::{PortalId, RunId};
 use crate::ports::{Archive as _, Clock, LockOwner, StoreError};
 
 /// Number of lines that go to the target at a time.
@@ -42,6 +42,20 @@ pub enum CopyError {
 }
 
 impl Store {
+    /// Opens the part of a store that belongs to a portal, unless it has moved.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`] and [`Store::refuse_moved`].
+    pub async fn open_current(
+        location: &StoreLocation,
+        portal: &PortalId,
+    ) -> Result<Self, StoreError> {
+        let store = Self::open(location, portal)?;
+        store.refuse_moved().await?;
+        Ok(store)
+    }
+
     /// Returns the store to which the records have moved, if they have.
     ///
     /// # Errors

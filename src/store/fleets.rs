@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::StoreLocation;
 use super::folder::fleets::FolderFleets;
+#[cfg(feature = "postgres")]
+use super::postgres::PostgresFleets;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
     Clock, CommandPause, FleetState, FleetView, Publication, Published, RolloutChange, RolloutStep,
@@ -16,6 +18,9 @@ use crate::ports::{
 pub enum Fleets {
     /// In a folder.
     Folder(FolderFleets),
+    /// In a database.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresFleets),
 }
 
 impl Fleets {
@@ -23,6 +28,10 @@ impl Fleets {
     pub fn open(location: &StoreLocation, clock: Arc<dyn Clock>) -> Self {
         match location {
             StoreLocation::Folder(root) => Self::Folder(FolderFleets::new(root, clock)),
+            #[cfg(feature = "postgres")]
+            StoreLocation::Database(database) => {
+                Self::Postgres(PostgresFleets::new(database.clone()))
+            }
         }
     }
 }
@@ -31,24 +40,32 @@ impl FleetState for Fleets {
     async fn fleets(&self) -> Result<Vec<String>, StoreError> {
         match self {
             Self::Folder(folder) => folder.fleets().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.fleets().await,
         }
     }
 
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
         match self {
             Self::Folder(folder) => folder.publish(publication).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.publish(publication).await,
         }
     }
 
     async fn revision(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         match self {
             Self::Folder(folder) => folder.revision(digest).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.revision(digest).await,
         }
     }
 
     async fn view(&self, fleet: &str) -> Result<Option<FleetView>, StoreError> {
         match self {
             Self::Folder(folder) => folder.view(fleet).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.view(fleet).await,
         }
     }
 
@@ -60,6 +77,8 @@ impl FleetState for Fleets {
     ) -> Result<bool, StoreError> {
         match self {
             Self::Folder(folder) => folder.change_rollout(fleet, at, change).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.change_rollout(fleet, at, change).await,
         }
     }
 
@@ -70,18 +89,24 @@ impl FleetState for Fleets {
     ) -> Result<(), StoreError> {
         match self {
             Self::Folder(folder) => folder.set_pause(portals, pause).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.set_pause(portals, pause).await,
         }
     }
 
     async fn pauses(&self) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
         match self {
             Self::Folder(folder) => folder.pauses().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.pauses().await,
         }
     }
 
     async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
         match self {
             Self::Folder(folder) => folder.retry(portals).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.retry(portals).await,
         }
     }
 }

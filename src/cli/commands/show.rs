@@ -23,6 +23,7 @@ use crate::records::plan_file::RestorePlanFile;
 use crate::report::{
     PlanFileReport, PresentCards, Purpose, RestorePlanUse, RestoreReport, RunText, Subject, visible,
 };
+use crate::store::Store;
 
 /// Shows one run, or a plan file.
 pub(in crate::cli) async fn run(
@@ -99,7 +100,7 @@ async fn show_plan(
         NamedPlan::Apply(file, _) => (&file.content.portal, file.id),
         NamedPlan::Restore(file) => (&file.content.portal, file.id),
     };
-    let used = session::open_store(global, portal).await?.consumed_at(id).await?;
+    let used = Store::open_current(&global.store, portal).await?.consumed_at(id).await?;
     if !arguments.detail {
         write_plan(outputs, &named, used, &PlanReview::None)?;
         return Ok(exit::DONE);

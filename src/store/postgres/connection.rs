@@ -22,8 +22,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{DatabaseAddress, Server};
 use super::error::{is_passing, words};
-use super::migrations::{check, version};
 use super::password::password;
+use super::schema::{check, version};
 use super::{CONNECT_TIMEOUT, STATEMENT_TIMEOUT};
 use crate::ports::StoreError;
 use crate::store::read_whole;

@@ -5,13 +5,12 @@
 //! statement that finds no such row writes nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use tokio_postgres::types::Type;
 
 use super::columns::whole_micros;
-use super::connection::{Parameters, Schema};
+use super::connection::Parameters;
+use super::held::{Held, LEASE, held, waiting};
 use super::log::LeaseLog;
 use super::records::{Records, name_of, run_of};
 use crate::i18n::Text;
@@ -20,55 +19,10 @@ use crate::ports::{Claim, ClaimId, LockOwner, StoreError};
 use crate::records::{LockRecord, decode_ledger, decode_lock, encode_ledger, encode_lock};
 use crate::store::place::{LockState, Place, misread};
 
-/// Length of a lease: a request that writes fits, with the time that a server may be away.
-pub(super) const LEASE: Duration = Duration::from_secs(150);
-
-/// Interval of the heartbeat that extends the lease of a command.
-const HEARTBEAT: Duration = Duration::from_secs(30);
-
-/// Time for the release at the end of a command.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Begin of a statement that writes: the row of the portal, if the lease is held. `$1` is the
-/// portal, `$2` the token, `$3` the claim.
-macro_rules! held {
-    ($rest:literal) => {
-        concat!(
-            "with held as materialized (select portal, worker from recard.portal \
-             where portal = $1 and token = $2 and claim = $3 for share) ",
-            $rest
-        )
-    };
-}
-pub(super) use held;
-
-/// End of a statement that waits for the disk, whatever the server's default is.
-macro_rules! waiting {
-    ($($statement:tt)*) => {
-        concat!(
-            $($statement)*,
-            " select (select count(*) from held) as held, (select count(*) from new) as new, \
-             set_config('synchronous_commit', case current_setting('synchronous_commit') \
-             when 'off' then 'on' else current_setting('synchronous_commit') end, true)"
-        )
-    };
-}
-pub(super) use waiting;
-
 /// Held lease of a portal.
 #[derive(Debug)]
 pub(in crate::store) struct Lease {
     held: Arc<Held>,
-}
-
-/// Token and claim of a lease.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) records: Records,
-    pub(super) token: i64,
-    pub(super) claim: String,
-    /// The task that extends the lease; `None` if its worker does.
-    heartbeat: Option<JoinHandle<()>>,
 }
 
 impl Records {
@@ -115,8 +69,7 @@ impl Records {
             None => None,
         };
         let token = self.database.column::<i64>(row, "token")?;
-        let heartbeat = tokio::spawn(keep(self.clone(), token, claim.clone()));
-        let held = Held { records: self.clone(), token, claim, heartbeat: Some(heartbeat) };
+        let held = Held::kept(self.clone(), token, claim);
         Ok((Lease { held: Arc::new(held) }, note))
     }
 
@@ -127,8 +80,7 @@ impl Records {
         owner: &LockOwner,
     ) -> Result<Lease, StoreError> {
         let token = i64::try_from(claim.token).unwrap_or(i64::MAX);
-        let held =
-            Held { records: self.clone(), token, claim: claim.id.to_string(), heartbeat: None };
+        let held = Held::of_claim(self.clone(), token, claim.id.to_string());
         let record = encode_owner(owner).map_err(|problem| self.database.nonsense(problem))?;
         let text = "update recard.portal set owner = $4 \
                     where portal = $1 and token = $2 and claim = $3 returning portal";
@@ -190,83 +142,6 @@ impl Records {
                     lease = null where portal = $1 and lease <= now()";
         let portal = self.portal.as_str();
         self.database.query_patiently(text, &[(&portal, Type::TEXT)]).await.map(drop)
-    }
-}
-
-/// Extends the lease of a command until it is lost.
-async fn keep(records: Records, token: i64, claim: String) {
-    let text = "update recard.portal set lease = now() + $4 * interval '1 microsecond' \
-                where portal = $1 and token = $2 and claim = $3 returning portal";
-    let lease = whole_micros(LEASE);
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        let portal = records.portal.as_str();
-        let parameters: Parameters<'_> = &[
-            (&portal, Type::TEXT),
-            (&token, Type::INT8),
-            (&claim, Type::TEXT),
-            (&lease, Type::INT8),
-        ];
-        match records.database.query_patiently(text, parameters).await {
-            Ok(rows) if rows.is_empty() => return,
-            Ok(_) => {}
-            Err(problem) => tracing::debug!(%problem, "lease is not extended"),
-        }
-    }
-}
-
-impl Held {
-    pub(super) fn lost(&self) -> StoreError {
-        StoreError::LeaseLost { portal: self.records.portal.clone() }
-    }
-
-    /// Executes a statement that writes under the lease; returns the number of new rows.
-    pub(super) async fn write(
-        &self,
-        statement: &str,
-        more: Parameters<'_>,
-    ) -> Result<i64, StoreError> {
-        let portal = self.records.portal.as_str();
-        let mut parameters: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
-            vec![(&portal, Type::TEXT), (&self.token, Type::INT8), (&self.claim, Type::TEXT)];
-        parameters.extend_from_slice(more);
-        let database = &self.records.database;
-        let rows = database.query_patiently(statement, &parameters).await?;
-        let row = rows.first().ok_or_else(|| database.nonsense("no answer"))?;
-        match database.column::<i64>(row, "held")? {
-            0 => Err(self.lost()),
-            _ => database.column(row, "new"),
-        }
-    }
-
-    async fn release(&self) -> Result<(), StoreError> {
-        let text = "update recard.portal set claim = null, worker = null, owner = null, \
-                    lease = null where portal = $1 and token = $2 and claim = $3";
-        let portal = self.records.portal.as_str();
-        // The connections of the pool belong to a runtime that may be ending.
-        let database = self.records.database.apart(Schema::Checked)?;
-        let parameters: Parameters<'_> =
-            &[(&portal, Type::TEXT), (&self.token, Type::INT8), (&self.claim, Type::TEXT)];
-        database.query(text, parameters).await.map(drop)
-    }
-}
-
-impl Drop for Held {
-    /// Releases the lease of a command. If that fails, the next one waits for its end.
-    fn drop(&mut self) {
-        let Some(heartbeat) = self.heartbeat.take() else { return };
-        heartbeat.abort();
-        let release = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let release = async { tokio::time::timeout(RELEASE_TIMEOUT, self.release()).await };
-            let released = runtime.block_on(release);
-            released.map_err(std::io::Error::other)?.map_err(std::io::Error::other)
-        };
-        // A runtime cannot be started on a thread of another one.
-        let released = std::thread::scope(|scope| scope.spawn(release).join());
-        if let Ok(Err(problem)) = released {
-            tracing::debug!(%problem, "lease is not released");
-        }
     }
 }
 

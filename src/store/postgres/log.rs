@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_postgres::types::Type;
 
 use super::connection::Parameters;
-use super::lease::{Held, held, waiting};
+use super::held::{Held, held, waiting};
 use super::records::{Records, run_of};
 use crate::model::Digest;
 use crate::ports::StoreError;

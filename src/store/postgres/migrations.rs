@@ -2,14 +2,14 @@
 //! recard a step only adds.
 
 use super::connection::Schema;
+use super::schema::{KNOWN, THERE, VERSION};
 use super::{Database, DatabaseAccess, DatabaseAddress};
 use crate::ports::StoreError;
 
 /// Steps of the schema; the first makes version 1.
 const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
 
-/// Version of the schema that this program needs.
-const KNOWN: i32 = STEPS.len() as i32;
+const _: () = assert!(STEPS.len() == KNOWN as usize, "each step makes one version");
 
 /// The lowest version that a program must know to work with what the last step made.
 const USABLE_FROM: i32 = 1;
@@ -98,51 +98,5 @@ impl Database {
         let rows = if is_there { self.query(VERSION, &[]).await? } else { Vec::new() };
         let version = rows.first().map(|row| self.column::<i32>(row, "version")).transpose()?;
         Ok(version.unwrap_or_default().unsigned_abs())
-    }
-}
-
-const THERE: &str = "select to_regclass('recard.schema_version') is not null as there";
-
-const VERSION: &str =
-    "select version, usable_from from recard.schema_version order by version desc limit 1";
-
-/// Version of a schema, and the lowest version that a program must know to use it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SchemaVersion {
-    version: i32,
-    usable_from: i32,
-}
-
-/// Returns the version of the schema at the end of a connection, if there is one.
-pub(super) async fn version(
-    client: &tokio_postgres::Client,
-) -> Result<Option<SchemaVersion>, tokio_postgres::Error> {
-    if !client.query_typed_one(THERE, &[]).await?.try_get::<_, bool>(0)? {
-        return Ok(None);
-    }
-    let row = client.query_typed_opt(VERSION, &[]).await?;
-    let version = |row: tokio_postgres::Row| {
-        Ok(SchemaVersion { version: row.try_get(0)?, usable_from: row.try_get(1)? })
-    };
-    row.map(version).transpose()
-}
-
-/// Checks that this program can use a schema.
-pub(super) fn check(
-    address: &DatabaseAddress,
-    found: Option<SchemaVersion>,
-) -> Result<(), StoreError> {
-    let address = address.to_string();
-    match found {
-        Some(SchemaVersion { usable_from, .. }) if usable_from > KNOWN => {
-            let (found, known) = (usable_from.unsigned_abs(), KNOWN.unsigned_abs());
-            Err(StoreError::TooNew { path: address, found, known })
-        }
-        Some(SchemaVersion { version, .. }) if version >= KNOWN => Ok(()),
-        older => Err(StoreError::NotMigrated {
-            address,
-            found: older.map_or(0, |older| older.version.unsigned_abs()),
-            wanted: KNOWN.unsigned_abs(),
-        }),
     }
 }

@@ -8,13 +8,18 @@ mod address;
 mod columns;
 mod connection;
 mod error;
+mod fleet_columns;
+mod fleets;
 mod health;
+mod held;
 mod lease;
 mod log;
 mod migrations;
 mod password;
 mod queue;
 mod records;
+mod schema;
+mod transaction;
 
 use std::time::Duration;
 
@@ -24,6 +29,7 @@ pub(super) use records::Records;
 
 pub use address::{AddressError, DatabaseAddress};
 pub use connection::{Database, DatabaseAccess};
+pub use fleets::PostgresFleets;
 pub use health::DatabaseHealth;
 pub use migrations::{Migration, Rights};
 pub use queue::PostgresQueue;

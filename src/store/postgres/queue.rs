@@ -102,7 +102,7 @@ const EXTEND: &str = "with alive as (insert into recard.worker (worker, version)
 const RELEASE: &str = "update recard.portal set claim = null, worker = null, lease = null, \
      attempts = 0, due = case when revision = $7 then now() + $4 * interval '1 microsecond' \
      else now() end, failures = case when $5 then failures + 1 else 0 end, \
-     round_people = $6 + case when round_revision = $7 then coalesce(round_people, 0) else 0 end, \
+     round_people = greatest($6, case when round_revision = $7 then round_people end), \
      round_revision = $7, round_failed = $5, round_at = now(), report_row = $8 \
      where portal = $1 and token = $2 and claim = $3 returning portal";
 

@@ -240,6 +240,28 @@ impl TestDatabase {
         Some(Self { url: format!("{server}/{name}") })
     }
 
+    /// Creates a database whose clock [`Self::pass`] sets forward: what recard calls `now()` is
+    /// found before that of the server.
+    pub async fn with_clock() -> Option<Self> {
+        let created = Self::create().await?;
+        let name = created.url.rsplit('/').next().unwrap();
+        let text = format!(
+            "create schema clock; create table clock.passed (time interval not null); \
+             insert into clock.passed values ('0'); \
+             create function clock.now() returns timestamptz stable language sql as \
+             'select pg_catalog.now() + time from clock.passed'; \
+             alter database {name} set search_path = clock, pg_catalog, public"
+        );
+        created.client().await.batch_execute(&text).await.unwrap();
+        Some(created)
+    }
+
+    /// Sets the clock of the database forward.
+    pub async fn pass(&self, time: Duration) {
+        let text = "update clock.passed set time = time + $1 * interval '1 second'";
+        self.client().await.execute(text, &[&time.as_secs_f64()]).await.unwrap();
+    }
+
     /// Creates a database on a server of the test's own.
     pub async fn on(server: &Server) -> Self {
         let url = server.url("postgres");

@@ -1,6 +1,7 @@
 //! The store in PostgreSQL, on a real server.
 
 mod copying;
+mod fleets;
 mod migrations;
 mod queue;
 mod records;
