@@ -216,7 +216,7 @@ impl Files<'_> {
         let mut known = match before {
             Some(before) if before.head.number == head.number => {
                 self.write_head(&FleetRecord { head: head.clone(), ..before })?;
-                return Ok(Published::Current(head));
+                return Ok(Published::Current(Box::new(head)));
             }
             Some(before) => before.portals,
             None => BTreeMap::new(),
@@ -235,7 +235,7 @@ impl Files<'_> {
             portals.insert(published.portal.clone(), portal);
         }
         self.write_head(&FleetRecord { fleet, head: head.clone(), portals })?;
-        Ok(Published::Current(head))
+        Ok(Published::Current(Box::new(head)))
     }
 
     fn change_rollout(

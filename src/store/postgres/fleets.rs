@@ -183,7 +183,7 @@ impl FleetState for PostgresFleets {
             &[(fleet, Type::TEXT), (&digest, Type::TEXT), (&withdrawn, Type::TEXT)];
         transaction.query(OPEN_FIRST, parameters).await?;
         transaction.commit().await?;
-        Ok(Published::Current(head))
+        Ok(Published::Current(Box::new(head)))
     }
 
     async fn revision(&self, revision: Digest) -> Result<Option<Vec<u8>>, StoreError> {

@@ -94,7 +94,7 @@ pub(crate) fn publication(
 
 async fn publish(world: &impl FleetWorld, publication: &Publication) -> FleetHead {
     match world.state().publish(publication).await.unwrap() {
-        Published::Current(head) => head,
+        Published::Current(head) => *head,
         other => panic!("{other:?}"),
     }
 }
