@@ -267,6 +267,7 @@ impl PortalEndpoint {
             settings.network = env::network()?;
         }
         settings.level = level;
+        settings.write_permit = store.write_permit();
         settings.total_rate = self.total_rate;
         let talk = ui.clone();
         let last = Mutex::new(Text::default());

@@ -8,6 +8,7 @@
 //! its portal's lock is held.
 
 mod fleet_state;
+mod lease_permit;
 mod permit;
 mod portal;
 mod rollout;
@@ -18,6 +19,7 @@ pub use fleet_state::{
     CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, Parked, PortalState,
     Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds,
 };
+pub use lease_permit::{LeasePermit, Moment};
 pub use permit::{NoPermit, Permit};
 pub use portal::{
     CardRead, CardSink, CardWrite, CatalogQuery, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST,

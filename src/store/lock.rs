@@ -31,7 +31,7 @@ impl Store {
         owner: LockOwner,
         clock: Arc<dyn Clock>,
     ) -> Result<(WriteGuard, Option<Text>), StoreError> {
-        let (held, note) = self.medium.lock(owner.clone()).await?;
+        let (held, note) = self.medium.lock(owner.clone(), &clock).await?;
         // Read under the lock: a copy may have ended just before.
         self.refuse_moved().await?;
         let mut locked = WriteGuard::new(self.clone(), held, owner, clock);
@@ -39,6 +39,19 @@ impl Store {
             locked.audit_lock(AuditEvent::LockTakenOver(note.english().to_owned())).await?;
         }
         Ok((locked, note))
+    }
+
+    /// Returns the permission for each request that writes to the portal. A lock in a database is a
+    /// lease, which must outlast the request; one in a folder lasts as long as its process.
+    pub fn write_permit(&self) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
+        match &self.medium {
+            Medium::Folder(_) => Arc::new(|| Ok(())),
+            #[cfg(feature = "postgres")]
+            Medium::Postgres(records) => {
+                let permit = records.permit.clone();
+                Arc::new(move || permit.check().map_err(|refused| refused.reason().to_owned()))
+            }
+        }
     }
 
     /// Takes the lock for the round of a claim. In a database the lease of the claim is the lock,

@@ -4,13 +4,15 @@
 //! [`WriteGuard`](super::WriteGuard), which are the same code for each medium. A document is
 //! replaced whole; a log grows by lines, of which the last may be torn by a crash.
 
+use std::sync::Arc;
+
 use super::folder::{Folder, FolderLock, FolderLog};
 use super::place::{LinePart, LockState, Place};
 #[cfg(feature = "postgres")]
 use super::postgres::{Lease, LeaseLog, Records};
 use crate::i18n::Text;
 use crate::model::RunId;
-use crate::ports::{LockOwner, StoreError};
+use crate::ports::{Clock, LockOwner, StoreError};
 
 /// Medium of the records of one portal.
 #[derive(Clone, Debug)]
@@ -120,15 +122,17 @@ impl Medium {
     pub(super) async fn lock(
         &self,
         owner: LockOwner,
+        clock: &Arc<dyn Clock>,
     ) -> Result<(MediumLock, Option<Text>), StoreError> {
         match self {
             Self::Folder(folder) => {
+                let _ = clock;
                 let (held, note) = folder.lock(owner).await?;
                 Ok((MediumLock::Folder(held), note))
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(records) => {
-                let (held, note) = records.lock(owner).await?;
+                let (held, note) = records.lock(owner, clock).await?;
                 Ok((MediumLock::Postgres(held), note))
             }
         }

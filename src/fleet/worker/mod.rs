@@ -16,7 +16,6 @@
 //! * A worker that is told to stop claims nothing more, stops its rounds in order, and gives back
 //!   what they did not finish.
 
-mod lease_permit;
 mod reconcile;
 mod round;
 mod schedule;
@@ -24,7 +23,7 @@ mod settings;
 mod status;
 mod work;
 
-pub use lease_permit::{LeasePermit, Moment};
+pub use crate::ports::{LeasePermit, Moment};
 pub use round::{RoundControl, RoundFailure, RoundOutcome, Rounds};
 pub use schedule::{due_after_failure, due_after_success};
 pub use settings::{LeaseTimes, WorkerSettings};

@@ -174,6 +174,11 @@ impl FleetState for PostgresFleets {
             &[(&digest, Type::TEXT), (fleet, Type::TEXT), (document, Type::BYTEA)];
         transaction.query(text, parameters).await?;
         self.set_head(&transaction, fleet, &head).await?;
+        if before.is_some_and(|before| before.number == head.number) {
+            // Its rollout goes on, and the portals stay as they are.
+            transaction.commit().await?;
+            return Ok(Published::Current(Box::new(head)));
+        }
         transaction.query(LOCK_PORTALS, &[(fleet, Type::TEXT)]).await?;
         let parameters: Parameters<'_> = &[(fleet, Type::TEXT), (&arrays.names, Type::TEXT_ARRAY)];
         transaction.query(LET_GO, parameters).await?;

@@ -1,5 +1,6 @@
 //! Held lease: its token and claim, the heartbeat that extends it, and its release.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -8,10 +9,13 @@ use tokio_postgres::types::{ToSql, Type};
 use super::columns::whole_micros;
 use super::connection::{Parameters, Schema};
 use super::records::Records;
-use crate::ports::StoreError;
+use crate::ports::{Clock, LeasePermit, Moment, StoreError};
 
 /// Length of a lease: a request that writes fits, with the time that a server may be away.
 pub(super) const LEASE: Duration = Duration::from_secs(150);
+
+/// Time that must be left of a lease for a request that writes: more than its timeout.
+const RESERVE: Duration = Duration::from_secs(80);
 
 /// Interval of the heartbeat that extends the lease of a command.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -46,22 +50,28 @@ macro_rules! waiting {
 pub(super) use waiting;
 
 /// Token and claim of a lease.
-#[derive(Debug)]
 pub(super) struct Held {
     pub(super) records: Records,
     pub(super) token: i64,
     pub(super) claim: String,
-    /// The task that extends the lease; `None` if its worker does.
-    heartbeat: Option<JoinHandle<()>>,
+    /// The task that extends the lease, and the permit; `None` if its worker has both.
+    kept: Option<(JoinHandle<()>, Arc<LeasePermit>)>,
 }
 
 /// Extends the lease of a command until it is lost.
-async fn keep(records: Records, token: i64, claim: String) {
+async fn keep(
+    records: Records,
+    token: i64,
+    claim: String,
+    permit: Arc<LeasePermit>,
+    clock: Arc<dyn Clock>,
+) {
     let text = "update recard.portal set lease = now() + $4 * interval '1 microsecond' \
                 where portal = $1 and token = $2 and claim = $3 returning portal";
     let lease = whole_micros(LEASE);
     loop {
         tokio::time::sleep(HEARTBEAT).await;
+        let asked = Moment::now(&*clock);
         let portal = records.portal.as_str();
         let parameters: Parameters<'_> = &[
             (&portal, Type::TEXT),
@@ -70,23 +80,45 @@ async fn keep(records: Records, token: i64, claim: String) {
             (&lease, Type::INT8),
         ];
         match records.database.query_patiently(text, parameters).await {
-            Ok(rows) if rows.is_empty() => return,
-            Ok(_) => {}
+            Ok(rows) if rows.is_empty() => return permit.withdraw(),
+            Ok(_) => permit.extend(asked, LEASE),
+            // The permit ends before the lease does.
             Err(problem) => tracing::debug!(%problem, "lease is not extended"),
         }
     }
 }
 
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held")
+            .field("portal", &self.records.portal)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Held {
-    /// Returns a lease that a task extends, and that ends with this value.
-    pub(super) fn kept(records: Records, token: i64, claim: String) -> Self {
-        let heartbeat = tokio::spawn(keep(records.clone(), token, claim.clone()));
-        Self { records, token, claim, heartbeat: Some(heartbeat) }
+    /// Returns a lease that was asked for at a moment. A task extends it, and it ends with this
+    /// value.
+    pub(super) fn kept(
+        records: Records,
+        token: i64,
+        claim: String,
+        asked: Moment,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let permit = LeasePermit::new(Arc::clone(clock), RESERVE, asked, LEASE);
+        let permit = Arc::new(permit);
+        records.permit.set(&permit);
+        let keeping =
+            keep(records.clone(), token, claim.clone(), Arc::clone(&permit), Arc::clone(clock));
+        let kept = Some((tokio::spawn(keeping), permit));
+        Self { records, token, claim, kept }
     }
 
     /// Returns the lease of a claim, which its worker extends and ends.
     pub(super) fn of_claim(records: Records, token: i64, claim: String) -> Self {
-        Self { records, token, claim, heartbeat: None }
+        Self { records, token, claim, kept: None }
     }
 
     pub(super) fn lost(&self) -> StoreError {
@@ -127,8 +159,9 @@ impl Held {
 impl Drop for Held {
     /// Releases the lease of a command. If that fails, the next one waits for its end.
     fn drop(&mut self) {
-        let Some(heartbeat) = self.heartbeat.take() else { return };
+        let Some((heartbeat, permit)) = self.kept.take() else { return };
         heartbeat.abort();
+        permit.withdraw();
         let release = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let release = async { tokio::time::timeout(RELEASE_TIMEOUT, self.release()).await };

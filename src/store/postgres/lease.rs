@@ -15,7 +15,7 @@ use super::log::LeaseLog;
 use super::records::{Records, name_of, run_of};
 use crate::i18n::Text;
 use crate::model::Ledger;
-use crate::ports::{Claim, ClaimId, LockOwner, StoreError};
+use crate::ports::{Claim, ClaimId, Clock, LockOwner, Moment, StoreError};
 use crate::records::{LockRecord, decode_ledger, decode_lock, encode_ledger, encode_lock};
 use crate::store::place::{LockState, Place, misread};
 
@@ -29,6 +29,7 @@ impl Records {
     pub(in crate::store) async fn lock(
         &self,
         owner: LockOwner,
+        clock: &Arc<dyn Clock>,
     ) -> Result<(Lease, Option<Text>), StoreError> {
         self.enroll().await?;
         let worker = format!("{}/{}", owner.host, owner.process);
@@ -51,6 +52,7 @@ impl Records {
             (&record, Type::TEXT),
             (&lease, Type::INT8),
         ];
+        let asked = Moment::now(&**clock);
         let rows = self.database.query_patiently(text, parameters).await?;
         let Some(row) = rows.first() else { return Err(self.locked().await?) };
         let column = |name| self.database.column::<Option<&str>>(row, name);
@@ -69,7 +71,7 @@ impl Records {
             None => None,
         };
         let token = self.database.column::<i64>(row, "token")?;
-        let held = Held::kept(self.clone(), token, claim);
+        let held = Held::kept(self.clone(), token, claim, asked, clock);
         Ok((Lease { held: Arc::new(held) }, note))
     }
 

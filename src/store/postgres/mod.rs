@@ -12,6 +12,7 @@ mod fleet_columns;
 mod fleets;
 mod health;
 mod held;
+mod held_permit;
 mod lease;
 mod log;
 mod migrations;

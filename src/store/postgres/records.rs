@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::Database;
 use super::connection::Parameters;
+use super::held_permit::HeldPermit;
 use crate::model::{Ledger, PortalId, RunId};
 use crate::ports::StoreError;
 use crate::records::{decode_ledger, encode_ledger};
@@ -24,6 +25,7 @@ const PROBE_BYTES: usize = 64 * 1024;
 pub(in crate::store) struct Records {
     pub(super) database: Database,
     pub(super) portal: PortalId,
+    pub(in crate::store) permit: HeldPermit,
 }
 
 /// Statements that read a log: its lines in their order, `line` each, with `$1` the portal and
@@ -72,7 +74,7 @@ pub(super) fn name_of(place: &Place) -> &'static str {
 
 impl Records {
     pub(in crate::store) fn new(database: Database, portal: PortalId) -> Self {
-        Self { database, portal }
+        Self { database, portal, permit: HeldPermit::default() }
     }
 
     pub(in crate::store) fn name(&self, place: &Place) -> String {

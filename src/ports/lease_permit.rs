@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::ports::{Clock, NoPermit, Permit};
+use super::{Clock, NoPermit, Permit};
 
 /// Moment by both clocks.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,138 @@
+//! Commands of one portal on a store in a database.
+
+use std::time::{Duration, Instant};
+
+use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::postgres::TestDatabase;
+
+/// Runs a command on the embedded portal, with the store in a database.
+fn run(env: &TestEnv, database: &TestDatabase, line: &str) -> CommandOutput {
+    env.run_embedded(&format!("{line} --store {}", database.url))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_one_portal_work_on_a_database() {
+    let Some(database) = TestDatabase::create_empty().await else { return };
+    let env = TestEnv::quickstart();
+    let early = run(&env, &database, "history");
+    assert_eq!(early.code, 1, "{early:?}");
+    assert!(early.stderr.contains("has version 0, and this recard needs version 1"), "{early:?}");
+    assert!(early.stderr.contains("recard store migrate"), "{early:?}");
+
+    let migrated = run(&env, &database, "store migrate");
+    assert_eq!(migrated.code, 0, "{migrated:?}");
+    assert!(migrated.stdout.contains("has version 1 now; it had 0"), "{migrated:?}");
+    let again = run(&env, &database, "store migrate");
+    assert!(again.stdout.contains("nothing was left to do"), "{again:?}");
+
+    for (line, code, said) in [
+        ("plan -f lead.yaml", 0, "3 cards of 2 people"),
+        ("apply -f lead.yaml --auto-approve", 0, "Done: 9 of 9"),
+        ("plan -f lead.yaml", 0, "No changes"),
+        ("history", 0, "apply"),
+        ("show last", 0, "reset, read back"),
+        ("audit verify", 0, "1 run"),
+        ("restore last --all --auto-approve", 0, ""),
+        ("audit verify", 0, "2 runs"),
+        ("history --json", 0, "restore"),
+        ("unlock", 0, "Nobody holds the lock"),
+        ("ledger show", 0, ""),
+        ("plan -f lead.yaml --out plan.json", 0, ""),
+        ("apply plan.json --auto-approve", 0, "Done: 9 of 9"),
+        ("apply plan.json --auto-approve", 5, ""),
+        ("show plan.json", 0, "used"),
+    ] {
+        let ended = run(&env, &database, line);
+        assert_eq!(ended.code, code, "{line}: {ended:?}");
+        assert!(format!("{}{}", ended.stdout, ended.stderr).contains(said), "{line}: {ended:?}");
+    }
+    // Nothing of the store lies in the folder: only the state of the emulated portal does.
+    assert!(!env.at(".recard/portals").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_what_a_crash_of_the_server_would_lose() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let env = TestEnv::new();
+    let ended = env.run(&["store", "check", "--store", &database.url]);
+    // The servers of tests do not wait for their disks.
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stdout.contains("a crash of the machine loses backups"), "{ended:?}");
+    assert!(ended.stdout.contains("set fsync = on"), "{ended:?}");
+    let folder = env.run(&["store", "check"]);
+    assert_eq!(folder.code, 64, "{folder:?}");
+    assert!(folder.stderr.contains(".recard is a folder"), "{folder:?}");
+}
+
+#[test]
+fn address_with_a_password_is_refused_without_repeating_it() {
+    let env = TestEnv::new();
+    let ended = env.run(&["history", "--store", "postgres://u:geheim-wort@db.example.com/d"]);
+    assert_eq!(ended.code, 64, "{ended:?}");
+    assert!(ended.stderr.contains("PGPASSFILE"), "{ended:?}");
+    assert!(!format!("{ended:?}").contains("geheim-wort"), "{ended:?}");
+    let open = env.run(&["history", "--store", "postgres://u@db.example.com/d?sslmode=disable"]);
+    assert_eq!(open.code, 64, "{open:?}");
+    assert!(open.stderr.contains("verify-full"), "{open:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn portal_that_moved_is_refused_by_every_command() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let env = TestEnv::quickstart();
+    assert_eq!(env.run_embedded("apply -f lead.yaml --auto-approve").code, 0);
+    let moved = env.run_embedded(&format!("store copy --to {}", database.url));
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert!(moved.stdout.contains("1 run"), "{moved:?}");
+    for line in ["plan -f lead.yaml", "history", "restore last --all", "audit show", "unlock"] {
+        let refused = env.run_embedded(line);
+        assert_eq!(refused.code, 1, "{line}: {refused:?}");
+        assert!(refused.stderr.contains("have moved to postgres://"), "{line}: {refused:?}");
+    }
+    let verified = run(&env, &database, "audit verify");
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let restored = run(&env, &database, "restore last --all --auto-approve");
+    assert_eq!(restored.code, 0, "{restored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apply_that_was_killed_is_recovered_by_another_process_once_its_lease_ended() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let client = database.client().await;
+    let (env, people) = TestEnv::with_customized_cards(150).await;
+    let before = env.rows();
+    env.write_manifest(
+        "{ all: true, except: { ids: [1] } }",
+        "  guards: { acknowledge: { users: 150 } }\n",
+    );
+    let store = ["--store", &database.url];
+    let apply = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "50,5"];
+    let mut child = env.spawn(&[&apply[..], &store[..]].concat());
+    let begun = Instant::now();
+    // Some requests have been sent, and others have not.
+    loop {
+        let text = "select count(*) from recard.journal";
+        let lines: i64 = client.query_one(text, &[]).await.unwrap().get(0);
+        if lines > 20 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{lines} lines");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let command = |words: &[&str]| env.run(&[words, &store[..]].concat());
+    let locked = command(&["recover"]);
+    assert_eq!(locked.code, 6, "{locked:?}");
+    let text = "update recard.portal set lease = now() - interval '1 second'";
+    client.batch_execute(text).await.unwrap();
+    let refused = command(&apply);
+    assert_eq!(refused.code, 4, "an interrupted run is recovered first: {refused:?}");
+    let recovered = command(&["recover", "--settle-time", "0s"]);
+    assert!([0, 3].contains(&recovered.code), "{recovered:?}");
+    let restored = command(&["restore", "last", "--all", "--auto-approve"]);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    assert_eq!(env.rows(), before, "{} people have their cards again", people.len());
+    let verified = command(&["audit", "verify"]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+}
