@@ -8,6 +8,8 @@ pub mod journal;
 pub mod large_plan;
 pub mod memory_queue;
 pub mod page;
+#[cfg(all(unix, feature = "postgres"))]
+pub mod pooler;
 pub mod portal;
 #[cfg(all(unix, feature = "postgres"))]
 pub mod postgres;

@@ -167,7 +167,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// Returns a user who may run a server, if the tests run as root.
-fn other_than_root() -> Option<(u32, u32)> {
+pub(super) fn other_than_root() -> Option<(u32, u32)> {
     let root = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let uid = root.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?;
     if uid != "0" {
@@ -182,7 +182,7 @@ fn other_than_root() -> Option<(u32, u32)> {
     Some(user("postgres").or_else(|| user("nobody")).unwrap())
 }
 
-fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
+pub(super) fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
     if let Some((uid, gid)) = user {
         command.uid(uid).gid(gid);
     }
@@ -273,6 +273,11 @@ impl TestDatabase {
             .await
             .unwrap();
         created
+    }
+
+    /// Returns the same database behind another address.
+    pub fn behind(&self, url: String) -> Self {
+        Self { url }
     }
 
     /// Returns the address.

@@ -3,6 +3,7 @@
 mod commands;
 mod copying;
 mod fleets;
+mod many_clients;
 mod migrations;
 mod queue;
 mod records;
