@@ -19,7 +19,10 @@ pub(super) async fn lock(
 ) -> Result<WriteGuard, Error> {
     let owner = session.origin.lock_owner(command, session.now());
     let clock = std::sync::Arc::clone(&session.clock);
-    let (locked, note) = session.store.lock_waiting(owner, clock, timeout).await?;
+    let (locked, note) = match &session.claim {
+        Some(claim) => session.store.adopt(claim, owner, clock).await?,
+        None => session.store.lock_waiting(owner, clock, timeout).await?,
+    };
     if let Some(note) = note {
         observer.warn(Warning::Lock(note));
     }

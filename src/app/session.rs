@@ -9,7 +9,7 @@ use super::observer::{Observer, Warning};
 use crate::engine::CancellationToken;
 use crate::model::{CardLabels, Identity, ReadTrust, ReleaseSign, TrustEvidence};
 use crate::portal::{Estimate, HttpPortal, PlannedWork};
-use crate::ports::{Clock, LockOwner, StoreError};
+use crate::ports::{Claim, Clock, LockOwner, StoreError};
 use crate::records::ReadProof;
 use crate::store::Store;
 
@@ -58,6 +58,8 @@ pub struct Session {
     pub clock: Arc<dyn Clock>,
     /// Token that stops a run in order.
     pub cancellation: CancellationToken,
+    /// Claim of the worker whose round this is. Its lease is the lock then.
+    pub claim: Option<Claim>,
 }
 
 impl Session {

@@ -115,6 +115,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "reconcile",
         &[example("recard reconcile --every 30m --listen 127.0.0.1:9090", "with metrics")],
     ),
+    (
+        "worker",
+        &[
+            example("recard worker -f fleet.yaml --secrets secrets", "the portals of a folder"),
+            example("recard worker --listen 127.0.0.1:9090", "with health and metrics"),
+        ],
+    ),
     ("recover", &[example("recard recover", "the run that was interrupted")]),
     ("unlock", &[example("recard unlock", "asks if the owner is dead")]),
     ("audit", &[example("recard audit verify", "the chain and the journals")]),

@@ -14,7 +14,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::error::CliError;
+use super::ui::Ui;
 use crate::diagnostic::mask;
+use crate::report::Exposition;
+
+/// Content type of metrics for a reader that asks for it.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Content type of metrics for any other reader.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Response with a text.
 pub(super) struct TextResponse {
@@ -30,6 +38,20 @@ impl TextResponse {
     /// Creates a response of plain text.
     pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Self {
         Self { status, content_type: "text/plain; charset=utf-8", text: text.into() }
+    }
+
+    /// Creates a response with metrics, in the format that the reader accepts.
+    pub(super) fn metrics(accepted: &str, text: impl FnOnce(Exposition) -> String) -> Self {
+        let (content_type, exposition) = match accepted.contains("application/openmetrics-text") {
+            true => (OPEN_METRICS, Exposition::OpenMetrics),
+            false => (PROMETHEUS_TEXT, Exposition::Text),
+        };
+        Self { status: StatusCode::OK, content_type, text: text(exposition) }
+    }
+
+    /// Creates the response for a path that does not exist.
+    pub(super) fn not_found() -> Self {
+        Self::plain(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n")
     }
 }
 
@@ -54,9 +76,27 @@ impl HttpServer {
         Ok(Self { address, serving: tokio::spawn(serve(listener, routes)) })
     }
 
-    /// Returns the address that it listens on.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    /// Listens on an address, and tells it.
+    pub(super) async fn start(
+        ui: &Ui,
+        address: SocketAddr,
+        routes: Routes,
+    ) -> Result<Self, CliError> {
+        let server = Self::bind(address, routes).await?;
+        ui.note(tr!("listening on http://{}: /healthz, /readyz, /metrics", server.address));
+        Ok(server)
+    }
+}
+
+/// Refuses an address that other machines can reach, unless that is wanted.
+pub(super) fn check_local(address: Option<SocketAddr>, allow_remote: bool) -> Result<(), CliError> {
+    match address {
+        Some(address) if !address.ip().is_loopback() && !allow_remote => {
+            Err(CliError::general(tr!("{address} can be reached from other machines", address)).hint(tr!(
+                "add --allow-remote if that is wanted: the numbers tell how many people's cards are reset, and when"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ mod file_identity;
 mod fleet;
 mod git_log;
 mod habits;
+mod held_portal;
 mod help;
 mod http_server;
 mod log;
@@ -207,12 +208,13 @@ pub fn command() -> clap::Command {
 
 /// Builds the runtime of a command. A command that waits for a portal has one thread: an answer is
 /// processed where it was received, and nothing moves between cores. Servers have more threads: the
-/// emulator as many as there are cores, `reconcile` one that answers while files are waited for.
+/// emulator as many as there are cores, `reconcile` and `worker` one that answers while files are
+/// waited for.
 fn runtime_for(command: &CliCommand) -> Builder {
     match command {
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(_) => Builder::new_multi_thread(),
-        CliCommand::Reconcile(_) => {
+        CliCommand::Reconcile(_) | CliCommand::Worker(_) => {
             let mut builder = Builder::new_multi_thread();
             builder.worker_threads(1);
             builder
@@ -251,6 +253,9 @@ async fn dispatch(
         }
         CliCommand::Fleet(arguments) => {
             commands::fleet::run(ui, global, &arguments, interrupt).await
+        }
+        CliCommand::Worker(arguments) => {
+            commands::worker::run(ui, global, &arguments, interrupt).await
         }
         CliCommand::Inventory(arguments) => {
             commands::inventory::run(ui, global, &arguments, interrupt).await

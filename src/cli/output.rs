@@ -75,6 +75,13 @@ impl<'a> Outputs<'a> {
         Ok(Self { ui, purpose, outputs, options, text, written, observer: None, summary })
     }
 
+    /// Creates outputs of a command that writes no report.
+    pub(super) fn none(ui: &'a Ui, purpose: Purpose) -> Self {
+        let (text, written) = (RefCell::default(), Cell::new(false));
+        let options = RenderOptions::default();
+        Self { ui, purpose, outputs: &[], options, text, written, observer: None, summary: None }
+    }
+
     /// Opens outputs for plans and their reports.
     pub(super) fn open_for_plan(
         ui: &'a Ui,

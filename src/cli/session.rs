@@ -12,6 +12,7 @@ use super::env::{self, WebhookAccess};
 use super::error::CliError;
 use super::exit;
 use super::field_labels;
+use super::held_portal::HeldPortal;
 use super::log;
 use super::next_command;
 use super::portal_messages::user_message;
@@ -24,7 +25,7 @@ use crate::model::{CardLabels, Identity, PortalId, ReleaseSign, TrustEvidence};
 use crate::portal::{
     HttpPortal, LimiterLevel, ParseRateError, PortalSettings, Rate, TotalRate, WebhookUrl,
 };
-use crate::ports::{Clock as _, ReadPortal as _, StoreError};
+use crate::ports::{Claim, Clock as _, ReadPortal as _, StoreError};
 use crate::store::Store;
 
 /// Session of a command: the portal, and what the command line adds to it.
@@ -54,6 +55,7 @@ pub(super) struct Connection {
     /// The masked webhook URL, and its source.
     webhook: Text,
     global_flags: String,
+    claim: Option<Claim>,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -66,6 +68,8 @@ pub(super) struct PortalEndpoint {
     name: PortalId,
     /// The cap of requests that several portals share.
     pub(super) total_rate: Option<Arc<TotalRate>>,
+    /// The claim of the worker whose round this is.
+    pub(super) held: Option<HeldPortal>,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -139,6 +143,7 @@ impl PortalEndpoint {
             webhook,
             from,
             total_rate: None,
+            held: None,
             #[cfg(feature = "emulator")]
             embedded: None,
         }
@@ -157,7 +162,7 @@ impl PortalEndpoint {
         let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
         let option = if global.emulator.is_some() { "--emulator" } else { "--portal" };
         let from = option.to_owned();
-        Ok(Self { webhook, from, name, total_rate: None, embedded: Some(running) })
+        Ok(Self { webhook, from, name, total_rate: None, held: None, embedded: Some(running) })
     }
 
     /// Refuses another portal than the one that the manifests pin.
@@ -269,6 +274,7 @@ impl PortalEndpoint {
         settings.level = level;
         settings.write_permit = store.write_permit();
         settings.total_rate = self.total_rate;
+        let claim = self.held.map(|held| held.apply(&mut settings));
         let talk = ui.clone();
         let last = Mutex::new(Text::default());
         settings.events = Arc::new(move |event| {
@@ -294,6 +300,7 @@ impl PortalEndpoint {
             webhook,
             rate,
             global_flags: next_command::global_flags(global),
+            claim,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         })
@@ -339,6 +346,7 @@ impl Connection {
             origin: env::origin(),
             clock: Arc::new(SystemClock),
             cancellation: interrupt.signal().clone(),
+            claim: self.claim,
         };
         Session {
             app,
@@ -411,8 +419,7 @@ impl Session {
         let outcome = self.interrupt.unless_cancelled(work(&self)).await;
         self.interrupt.forget_portal(&self.app.portal);
         let closed = self.close(ui).await;
-        let done = outcome?;
-        closed.map(|()| done)
+        outcome.and_then(|done| closed.map(|()| done))
     }
 
     /// Ends the session, as [`Connection::close`] does.
@@ -424,6 +431,7 @@ impl Session {
             rate: self.rate,
             webhook: self.webhook,
             global_flags: self.global_flags,
+            claim: None,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         };

@@ -68,6 +68,29 @@ impl Interrupt {
         }
     }
 
+    /// Creates a handler for one of several portals, which is cancelled by [`Self::cancel`] alone
+    /// and counts its own runs.
+    pub(super) fn child() -> Self {
+        let (handle, signal) = cancellation();
+        Self {
+            handle,
+            signal,
+            portals: Arc::default(),
+            code: Arc::default(),
+            signal_received: Arc::default(),
+            writing: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    /// Cancels as the first signal does: no run starts any more, and one that writes ends in order.
+    pub(super) fn cancel(&self, reason: &str) {
+        let _ = self.code.set(exit::TERMINATED);
+        self.handle.cancel(reason);
+        if let Ok(portals) = self.portals.lock() {
+            portals.iter().for_each(|portal| portal.cancel(reason));
+        }
+    }
+
     /// Returns the cancellation token for the engine.
     pub(super) fn signal(&self) -> &CancellationToken {
         &self.signal

@@ -6,7 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::diagnostic::register_secret;
-use crate::model::PortalId;
+use crate::model::{Digest, PortalId};
 
 /// A checked webhook URL. `Debug` and `Display` show it without its secret.
 #[derive(Clone)]
@@ -71,6 +71,11 @@ impl WebhookUrl {
     /// Returns `true` if both are one webhook.
     pub fn is_same(&self, other: &Self) -> bool {
         self.portal == other.portal && self.url.expose_secret() == other.url.expose_secret()
+    }
+
+    /// Returns the digest of a salt and the secret, by which another secret is told.
+    pub fn digest(&self, salt: &str) -> Digest {
+        Digest::hash(format!("{salt} {}", self.url.expose_secret()).as_bytes())
     }
 
     /// Returns the URL for the REST client.

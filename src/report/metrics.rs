@@ -287,13 +287,13 @@ fn add(counts: &mut Counts, word: &'static str, more: u64) {
     }
 }
 
-fn register_build(registry: &mut Registry) {
+pub(super) fn register_build(registry: &mut Registry) {
     let build = Family::<MetricLabel, Gauge>::default();
     build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
     registry.register("build_info", "The program; the value is always 1", build);
 }
 
-fn gauge(value: i64) -> Gauge {
+pub(super) fn gauge(value: i64) -> Gauge {
     let gauge = Gauge::default();
     gauge.set(value);
     gauge
@@ -305,7 +305,13 @@ fn counter(value: u64) -> Counter {
     counter
 }
 
-fn gauges(registry: &mut Registry, name: &str, help: &str, label: &'static str, counts: &Counts) {
+pub(super) fn gauges(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    counts: &Counts,
+) {
     if counts.is_empty() {
         return;
     }
@@ -316,7 +322,13 @@ fn gauges(registry: &mut Registry, name: &str, help: &str, label: &'static str, 
     registry.register(name, help, family);
 }
 
-fn counters(registry: &mut Registry, name: &str, help: &str, label: &'static str, counts: &Counts) {
+pub(super) fn counters(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    counts: &Counts,
+) {
     let family = Family::<MetricLabel, Counter>::default();
     for (word, count) in counts {
         family.get_or_create(&[(label, *word)]).inc_by(*count);
@@ -330,7 +342,7 @@ fn timestamp(registry: &mut Registry, name: &str, help: &str, at: Option<Timesta
     }
 }
 
-fn written(registry: &Registry, exposition: Exposition) -> String {
+pub(super) fn written(registry: &Registry, exposition: Exposition) -> String {
     let mut text = String::new();
     // Writing into a string cannot fail.
     let _ = encode(&mut text, registry);

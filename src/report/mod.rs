@@ -43,6 +43,7 @@ mod subject;
 mod tests;
 mod text;
 mod view;
+mod worker_metrics;
 
 use std::fmt;
 
@@ -73,6 +74,7 @@ pub use subject::{
 };
 pub use text::run::RunText;
 pub use view::{DiffDetail, Grouping, RowFilter};
+pub use worker_metrics::{WorkerNumbers, worker_metrics};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,8 @@ mod runs;
 mod setup;
 mod store;
 
+mod worker;
+
 use clap::{Parser, Subcommand};
 
 #[cfg(feature = "emulator")]
@@ -41,6 +43,8 @@ pub(super) use setup::{
     CiSystem, CompletionsArgs, ExplainArgs, HelpArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf,
 };
 pub(super) use store::{StoreAction, StoreArgs, StoreCopyArgs, StoreMigrateArgs};
+
+pub(super) use worker::WorkerArgs;
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
 #[derive(Debug, Parser)]
@@ -81,6 +85,8 @@ pub(super) enum CliCommand {
     Drift(DriftArgs),
     /// Plan, apply and watch many portals of one repository
     Fleet(FleetArgs),
+    /// Reconcile the portals of a fleet continuously, until stopped
+    Worker(WorkerArgs),
     /// Count customized cards by department
     Inventory(InventoryArgs),
     /// Show the cards of one person as they are now

@@ -32,3 +32,4 @@ pub(super) mod show;
 pub(super) mod store;
 pub(super) mod unlock;
 pub(super) mod validate;
+pub(super) mod worker;

@@ -19,7 +19,7 @@ use crate::cli::commands::apply::{self, ApplyRequest};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::http_server::{HttpServer, Routes, TextResponse};
+use crate::cli::http_server::{HttpServer, Routes, TextResponse, check_local};
 use crate::cli::metrics::{RESULTS, result};
 use crate::cli::output::Outputs;
 use crate::cli::plan_view;
@@ -29,7 +29,7 @@ use crate::cli::sources;
 use crate::cli::ui::Ui;
 use crate::i18n::Text;
 use crate::ports::{Clock as _, Rejection};
-use crate::report::{Exposition, Metrics, Purpose, Subject};
+use crate::report::{Metrics, Purpose, Subject};
 
 /// Number of intervals without the end of a round, on top of the longest wait for the portal's
 /// limits, after which the loop counts as stuck.
@@ -37,12 +37,6 @@ const STUCK_AFTER_ROUNDS: u32 = 3;
 
 /// Longest wait of a request for the portal's limits.
 const MAX_LIMIT_WAIT: Duration = Duration::from_secs(15 * 60);
-
-/// Content type of metrics for a reader that asks for it.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Content type of metrics for any other reader.
-const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// State of the loop, for its pages.
 struct LoopState {
@@ -71,14 +65,7 @@ impl LoopState {
         let last = code.map_or("none yet", result);
         match path {
             "/metrics" => {
-                let (content_type, exposition) =
-                    if accepted.contains("application/openmetrics-text") {
-                        (OPEN_METRICS, Exposition::OpenMetrics)
-                    } else {
-                        (PROMETHEUS_TEXT, Exposition::Text)
-                    };
-                let text = self.metrics.text(exposition);
-                TextResponse { status: StatusCode::OK, content_type, text }
+                TextResponse::metrics(accepted, |exposition| self.metrics.text(exposition))
             }
             "/healthz" if quiet > self.stuck_after => {
                 let text = format!("stuck: nothing has happened for {} s\n", quiet.as_secs());
@@ -90,10 +77,7 @@ impl LoopState {
                 StatusCode::SERVICE_UNAVAILABLE,
                 format!("the last round: {last}\n"),
             ),
-            _ => TextResponse::plain(
-                StatusCode::NOT_FOUND,
-                "there are /healthz, /readyz and /metrics\n",
-            ),
+            _ => TextResponse::not_found(),
         }
     }
 }
@@ -114,14 +98,7 @@ pub(in crate::cli) async fn run(
             tr!("stdin can be read only once, and every round reads the manifests anew"),
         ));
     }
-    if let Some(address) = arguments.listen
-        && !address.ip().is_loopback()
-        && !arguments.allow_remote
-    {
-        return Err(CliError::general(tr!("{address} can be reached from other machines", address)).hint(tr!(
-            "add --allow-remote if that is wanted: the numbers tell how many people's cards are reset, and when"
-        )));
-    }
+    check_local(arguments.listen, arguments.allow_remote)?;
     check_beforehand(ui, global, arguments, interrupt).await?;
     let jitter = arguments.jitter.unwrap_or(arguments.every / 10);
     let loop_state = Arc::new(LoopState {
@@ -210,9 +187,7 @@ async fn start_server(
         let loop_state = Arc::clone(loop_state);
         Arc::new(move |path, accepted| loop_state.respond(path, accepted))
     };
-    let server = HttpServer::bind(address, routes).await?;
-    ui.note(tr!("listening on http://{}: /healthz, /readyz, /metrics", server.address()));
-    Ok(server)
+    HttpServer::start(ui, address, routes).await
 }
 
 /// Runs one apply. The manifests are read again, so that a change in the folder counts from the

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
 use super::rows;
-use crate::app::{self, ApplyOptions, PlanFileOptions};
+use crate::app::{self, ApplyOptions, FinishedRun, PlanFileOptions};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::plan_files;
@@ -26,12 +26,73 @@ use crate::records::plan_file::PlanFile;
 use crate::store::ConsumePlanError;
 
 /// End of the apply of one portal.
-struct Applied {
+pub(in crate::cli) struct Applied {
     outcome: PortalOutcome,
     cause: Option<Text>,
     counts: FleetCounts,
     run: Option<String>,
     milliseconds: u32,
+}
+
+impl Applied {
+    fn without_run(outcome: PortalOutcome) -> Self {
+        let counts = FleetCounts::default();
+        Self { outcome, cause: None, counts, run: None, milliseconds: 0 }
+    }
+
+    /// Tells the end of a run, if there was something to do.
+    pub(in crate::cli) fn new(plan: &Plan, run: Option<FinishedRun>) -> Self {
+        let Some(finished) = run else {
+            let counts = kept(plan, 0);
+            return Self { counts, ..Self::without_run(PortalOutcome::Unchanged) };
+        };
+        let totals = finished.report.totals;
+        let changed = finished.report.targets.iter().filter(|one| one.outcome == Outcome::Changed);
+        let changed = u32::try_from(changed.count()).unwrap_or(u32::MAX);
+        let people: BTreeSet<_> = finished
+            .report
+            .targets
+            .iter()
+            .filter(|one| one.outcome.class() == OutcomeClass::Done)
+            .filter_map(|one| one.key.user())
+            .collect();
+        let outcome = match () {
+            () if totals.unknown > 0 => PortalOutcome::Unknown,
+            () if totals.failed > 0 || changed > 0 || finished.failure.is_some() => {
+                PortalOutcome::Partial
+            }
+            () => PortalOutcome::Applied,
+        };
+        let cause = match (&finished.failure, outcome) {
+            (Some(failure), _) => Some(Text::from_display(failure)),
+            (None, PortalOutcome::Unknown) => Some(tr!("the outcome of a reset is not known")),
+            (None, PortalOutcome::Partial) => Some(tr!(
+                "cards failed or had changed since the plan; `recard show RUN` names them"
+            )),
+            (None, _) => None,
+        };
+        Self {
+            outcome,
+            cause,
+            counts: FleetCounts {
+                people: u32::try_from(people.len()).unwrap_or(u32::MAX),
+                reset: totals.done,
+                ..kept(plan, totals.failed + totals.unknown + changed)
+            },
+            run: Some(finished.report.run.to_string()),
+            milliseconds: 0,
+        }
+    }
+
+    /// Fills the row of the portal.
+    pub(in crate::cli) fn fill(self, row: PortalRow) -> PortalRow {
+        let Self { outcome, cause, counts, run, milliseconds } = self;
+        let mut row = PortalRow { outcome, counts, run, milliseconds, ..row };
+        if let Some(cause) = cause {
+            rows::set_cause(&mut row, &cause);
+        }
+        row
+    }
 }
 
 /// Rows of all portals of a file, and the wave in which the run stopped.
@@ -99,17 +160,8 @@ fn is_failure(row: &PortalRow) -> bool {
     row.outcome.is_failure()
 }
 
-fn into_row(applied: Option<Applied>, mut row: PortalRow) -> PortalRow {
-    let Some(Applied { outcome, cause, counts, run, milliseconds }) = applied else {
-        row.outcome = PortalOutcome::NotReached;
-        row.counts = FleetCounts::default();
-        return row;
-    };
-    row = PortalRow { outcome, counts, run, milliseconds, ..row };
-    if let Some(cause) = cause {
-        rows::set_cause(&mut row, &cause);
-    }
-    row
+fn into_row(applied: Option<Applied>, row: PortalRow) -> PortalRow {
+    applied.unwrap_or_else(|| Applied::without_run(PortalOutcome::NotReached)).fill(row)
 }
 
 async fn apply_one(
@@ -145,59 +197,14 @@ async fn apply_in(
     let options = PlanFileOptions { file, bytes, manifests: None, files: &files, options: &apply };
     let observer = RoundObserver { session };
     let applied = app::apply_plan_file(&session.app, options, &ApprovedWithFleet, &observer).await;
-    let nothing = |outcome| Applied {
-        outcome,
-        cause: None,
-        counts: FleetCounts::default(),
-        run: None,
-        milliseconds: 0,
-    };
     let (plan, run) = match applied {
         Ok(applied) => (applied.plan, applied.run),
         Err(app::Error::Consumed(ConsumePlanError::AlreadyUsed(_))) => {
-            return Ok(nothing(PortalOutcome::AppliedBefore));
+            return Ok(Applied::without_run(PortalOutcome::AppliedBefore));
         }
         Err(error) => return Err(use_case_error(session, error)),
     };
-    let Some(finished) = run else {
-        return Ok(Applied { counts: kept(&plan, 0), ..nothing(PortalOutcome::Unchanged) });
-    };
-    let totals = finished.report.totals;
-    let changed = finished.report.targets.iter().filter(|one| one.outcome == Outcome::Changed);
-    let changed = u32::try_from(changed.count()).unwrap_or(u32::MAX);
-    let people: BTreeSet<_> = finished
-        .report
-        .targets
-        .iter()
-        .filter(|one| one.outcome.class() == OutcomeClass::Done)
-        .filter_map(|one| one.key.user())
-        .collect();
-    let outcome = match () {
-        () if totals.unknown > 0 => PortalOutcome::Unknown,
-        () if totals.failed > 0 || changed > 0 || finished.failure.is_some() => {
-            PortalOutcome::Partial
-        }
-        () => PortalOutcome::Applied,
-    };
-    let cause = match (&finished.failure, outcome) {
-        (Some(failure), _) => Some(Text::from_display(failure)),
-        (None, PortalOutcome::Unknown) => Some(tr!("the outcome of a reset is not known")),
-        (None, PortalOutcome::Partial) => {
-            Some(tr!("cards failed or had changed since the plan; `recard show RUN` names them"))
-        }
-        (None, _) => None,
-    };
-    Ok(Applied {
-        outcome,
-        cause,
-        counts: FleetCounts {
-            people: u32::try_from(people.len()).unwrap_or(u32::MAX),
-            reset: totals.done,
-            ..kept(&plan, totals.failed + totals.unknown + changed)
-        },
-        run: Some(finished.report.run.to_string()),
-        milliseconds: 0,
-    })
+    Ok(Applied::new(&plan, run))
 }
 
 fn kept(plan: &Plan, hold: u32) -> FleetCounts {

@@ -70,11 +70,33 @@ pub(in crate::cli) async fn load(
     let files = arguments.files();
     let loaded = interrupt.run_blocking(move || read(&files)).await??;
     let LoadedFleet { fleet, diagnostics, sources } = loaded;
-    let Some(mut fleet) = fleet else {
+    let Some(fleet) = fleet else {
         let harm = tr!("nothing was sent to a portal");
         return Err(sources::refuse(outputs, &diagnostics, &sources, &harm));
     };
     sources::show(outputs.ui, &diagnostics, &sources);
+    selected(arguments, fleet, sources)
+}
+
+/// Reads a fleet once more, without a word about problems.
+pub(in crate::cli) async fn load_again(
+    arguments: &FleetFilesArgs,
+    interrupt: &Interrupt,
+) -> Result<FleetOnDisk, CliError> {
+    let files = arguments.files();
+    let loaded = interrupt.run_blocking(move || read(&files)).await??;
+    let Some(fleet) = loaded.fleet else {
+        return Err(CliError::general(tr!("the files of the fleet have problems"))
+            .hint(tr!("`recard fleet validate` shows them")));
+    };
+    selected(arguments, fleet, loaded.sources)
+}
+
+fn selected(
+    arguments: &FleetFilesArgs,
+    mut fleet: Fleet,
+    sources: Vec<Source>,
+) -> Result<FleetOnDisk, CliError> {
     let all = fleet.portals.iter().map(|portal| portal.name().to_owned()).collect();
     if let Some(selector) = &arguments.selector {
         fleet.portals.retain(|portal: &FleetPortal| selector.matches(&portal.labels));

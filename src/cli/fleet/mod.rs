@@ -9,3 +9,5 @@ pub(super) mod reports;
 pub(super) mod rows;
 #[cfg(feature = "emulator")]
 pub(super) mod sample;
+pub(super) mod worker_pages;
+pub(super) mod worker_rounds;

@@ -72,6 +72,17 @@ pub(in crate::cli) async fn look(
     (all, plans)
 }
 
+/// Looks at one portal, and fills its row.
+pub(in crate::cli) async fn look_at_one(
+    surroundings: &Surroundings<'_>,
+    portal: &FleetPortal,
+    options: &LookOptions,
+    row: PortalRow,
+) -> Result<PortalRow, CliError> {
+    let looked = look_at(surroundings, portal, options).await?;
+    Ok(into_row(portal, looked, row, &mut Vec::new()))
+}
+
 fn into_row(
     portal: &FleetPortal,
     looked: Looked,
@@ -170,7 +181,8 @@ fn counts(plan: &Plan) -> FleetCounts {
     FleetCounts { people, reset: counts.reset, keep: counts.keep, hold: counts.hold }
 }
 
-fn manifest_files(declaration: &Declaration) -> Vec<(String, String)> {
+/// Returns name and file of each manifest.
+pub(in crate::cli) fn manifest_files(declaration: &Declaration) -> Vec<(String, String)> {
     let documents = declaration.documents.iter();
     documents
         .map(|document| (document.name.to_string(), selection_file(&document.place.file)))

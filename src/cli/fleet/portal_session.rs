@@ -7,6 +7,7 @@ use crate::app::{Approval, Approver, Declined, Observer, Proposal, Warning};
 use crate::cli::args::GlobalArgs;
 use crate::cli::env;
 use crate::cli::error::CliError;
+use crate::cli::held_portal::HeldPortal;
 use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
@@ -25,6 +26,8 @@ pub(in crate::cli) struct Surroundings<'a> {
     pub(in crate::cli) secrets: Option<&'a Path>,
     /// The cap of all requests.
     pub(in crate::cli) total_rate: Option<Arc<TotalRate>>,
+    /// The claim, in the round of a worker.
+    pub(in crate::cli) held: Option<HeldPortal>,
 }
 
 impl Surroundings<'_> {
@@ -46,7 +49,8 @@ impl Surroundings<'_> {
         }
     }
 
-    fn webhook(
+    /// Returns the webhook of a place, which must belong to the portal.
+    pub(in crate::cli) fn webhook(
         &self,
         portal: &PortalId,
         secret: &SecretReference,
@@ -65,6 +69,7 @@ impl Surroundings<'_> {
     async fn connect_with(&self, webhook: WebhookUrl, from: String) -> Result<Session, CliError> {
         let mut endpoint = PortalEndpoint::new(webhook, from);
         endpoint.total_rate = self.total_rate.clone();
+        endpoint.held = self.held.clone();
         endpoint.connect(self.global, &self.ui, self.interrupt).await
     }
 }

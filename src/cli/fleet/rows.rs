@@ -43,10 +43,7 @@ pub(in crate::cli) fn row_without_round(
     portal: &FleetPortal,
     now: Timestamp,
 ) -> Option<PortalRow> {
-    let today = now.strftime("%Y-%m-%d").to_string();
-    if let Some(pause) = &portal.pause
-        && pause.until.is_none_or(|until| today < until.to_string())
-    {
+    if let Some(pause) = portal.pause.as_ref().filter(|_| is_paused(portal, now)) {
         let mut row = row(fleet, portal, PortalOutcome::Paused);
         row.cause = pause.reason.to_string();
         return Some(row);
@@ -60,6 +57,13 @@ pub(in crate::cli) fn row_without_round(
     let problems = portal.problems.iter().map(ToString::to_string);
     row.detail = problems.collect::<Vec<_>>().join("\n");
     Some(row)
+}
+
+/// Returns `true` if the pause of a portal holds.
+pub(in crate::cli) fn is_paused(portal: &FleetPortal, now: Timestamp) -> bool {
+    let today = now.strftime("%Y-%m-%d").to_string();
+    let until = portal.pause.as_ref().map(|pause| pause.until);
+    until.is_some_and(|until| until.is_none_or(|until| today < until.to_string()))
 }
 
 /// Sets the cause of a row. The portal's own name is left out of it.

@@ -11,13 +11,13 @@ const CARD: &str = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name
                     personal: [{ users: { value: people }, leadCustomerTypes: [simple] }]\n";
 
 /// Fleet of emulated portals, each with its secret.
-struct Fleet {
-    emulator: Emulator,
-    env: TestEnv,
+pub(super) struct Fleet {
+    pub(super) emulator: Emulator,
+    pub(super) env: TestEnv,
 }
 
 impl Fleet {
-    async fn start(portals: u32) -> Self {
+    pub(super) async fn start(portals: u32) -> Self {
         let number = NonZeroU32::new(portals);
         let options = EmulatorOptions { portals: number, ..EmulatorOptions::default() };
         let emulator = Emulator::start_with(options).await.unwrap();
@@ -31,17 +31,17 @@ impl Fleet {
         fleet
     }
 
-    fn secret(&self, portal: &Portal) -> String {
+    pub(super) fn secret(&self, portal: &Portal) -> String {
         format!("secrets/{}", portal.host().replace(':', "_"))
     }
 
-    fn portal(&self, number: usize) -> &Portal {
+    pub(super) fn portal(&self, number: usize) -> &Portal {
         &self.emulator.portals()[number - 1]
     }
 
     /// Writes the fleet, with more lines of its spec. The first portal has the label
     /// `ring: canary`.
-    fn declare(&self, more: &str) {
+    pub(super) fn declare(&self, more: &str) {
         let mut text = "apiVersion: recard/v1\nkind: Fleet\nmetadata: { name: test, reason: Test }\nspec:\n  \
                         defaults: { manifests: [card.yaml], webhook: { file: \"{portal}\" } }\n  portals:\n"
             .to_owned();
@@ -70,7 +70,7 @@ impl Fleet {
     }
 
     /// Returns the number of removed rows of each portal. Requires that there are no complaints.
-    fn removed(&self) -> Vec<u64> {
+    pub(super) fn removed(&self) -> Vec<u64> {
         let portals = self.emulator.portals().iter();
         portals
             .map(|portal| {
@@ -301,13 +301,13 @@ async fn fleet_plan_file_uses_each_plan_once_and_continues_where_an_apply_stoppe
 }
 
 /// Makes the resets of a portal slow, so that a run surely holds its lock for a while.
-fn slow_down(portal: &Portal, milliseconds: u32) {
+pub(super) fn slow_down(portal: &Portal, milliseconds: u32) {
     let reset = "crm.lead.details.configuration.reset";
     let slow = json!([{"method": "batch", "inside": reset, "do": "slow", "ms": milliseconds}]);
     portal.set_faults(&slow).unwrap();
 }
 
-fn wait_for_a_fault(portal: &Portal) {
+pub(super) fn wait_for_a_fault(portal: &Portal) {
     while portal.counters().faults == 0 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }

@@ -27,3 +27,5 @@ mod restore_plans;
 #[cfg(unix)]
 mod safeguards;
 mod salvage;
+#[cfg(unix)]
+mod workers;

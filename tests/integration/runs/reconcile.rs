@@ -18,7 +18,7 @@ fn rows_removed(env: &TestEnv) -> u64 {
 const TWO_ROUNDS: &[&str] = &["reconcile", "-f", "lead.yaml", "--every", "1ms", "--rounds", "2"];
 
 /// A process that a test has started, and ends.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -27,7 +27,7 @@ impl Drop for Running {
     }
 }
 
-fn page(address: &str, path: &str) -> (String, String) {
+pub(super) fn page(address: &str, path: &str) -> (String, String) {
     let (head, body) = page_for(address, path, "*/*");
     (head.lines().next().unwrap().to_owned(), body)
 }

@@ -71,5 +71,6 @@ pub async fn session_over(portal: HttpPortal, folder: &Path) -> Session {
         origin: RunOrigin::default(),
         clock: Arc::new(FixedClock),
         cancellation,
+        claim: None,
     }
 }

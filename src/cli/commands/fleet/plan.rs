@@ -79,7 +79,7 @@ pub(super) fn surroundings<'a>(
 ) -> Surroundings<'a> {
     let secrets = rounds.secrets.as_deref();
     let total_rate = rounds.total_rate.and_then(TotalRate::new).map(Arc::new);
-    Surroundings { global, ui: ui.without_notes(), interrupt, secrets, total_rate }
+    Surroundings { global, ui: ui.without_notes(), interrupt, secrets, total_rate, held: None }
 }
 
 struct Request<'a> {

@@ -1,0 +1,282 @@
+//! Rounds of a worker over portals: recover, then apply, or a look where the mode is `drift`.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::applies::Applied;
+use super::plans::{self, Look, LookOptions};
+use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
+use super::rows;
+use crate::app::{self, ApplyOptions, ManifestSet, RecoverOptions};
+use crate::cli::args::GlobalArgs;
+use crate::cli::clock::SystemClock;
+use crate::cli::env::WebhookAccess;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::held_portal::HeldPortal;
+use crate::cli::session::Session;
+use crate::cli::signals::Interrupt;
+use crate::cli::ui::Ui;
+use crate::cli::use_cases::use_case_error;
+use crate::engine::RecoveryError;
+use crate::fleet::worker::{LeaseTimes, RoundControl, RoundFailure, RoundOutcome, Rounds};
+use crate::manifest::{Fleet, FleetPortal, PortalMode};
+use crate::model::{Digest, PortalId};
+use crate::portal::TotalRate;
+use crate::ports::{
+    Claim, Clock as _, ParkReason, Rejection, RoundClass, RoundResult, SecretMark, StoreError,
+};
+use crate::records::fleet::{LastRound, PortalOutcome, PortalRow};
+
+/// Time for requests of a dead worker that may still be in flight.
+const SETTLE_TIME: Duration = Duration::from_secs(3);
+
+/// Time until a portal that another process works on is tried again.
+const IN_USE: Duration = Duration::from_secs(60);
+
+/// Time until a portal whose records a newer version wrote is tried again.
+const FOR_NEWER: Duration = Duration::from_secs(300);
+
+/// Interval of a portal that is in no known fleet.
+const UNKNOWN_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Rounds of a worker.
+pub(in crate::cli) struct WorkerRounds<'a> {
+    pub(in crate::cli) global: &'a GlobalArgs,
+    /// Printer without notes.
+    pub(in crate::cli) ui: Ui,
+    pub(in crate::cli) secrets: Option<&'a Path>,
+    pub(in crate::cli) total_rate: Option<Arc<TotalRate>>,
+    pub(in crate::cli) lease: LeaseTimes,
+    pub(in crate::cli) fleets: KnownFleets,
+}
+
+/// Fleets by the digests of their revisions. The last one is the newest.
+#[derive(Default)]
+pub(in crate::cli) struct KnownFleets(RefCell<(BTreeMap<Digest, Rc<Fleet>>, Option<Digest>)>);
+
+impl KnownFleets {
+    /// Adds the newest fleet.
+    pub(in crate::cli) fn add(&self, digest: Digest, fleet: Fleet) {
+        let mut known = self.0.borrow_mut();
+        known.0.insert(digest, Rc::new(fleet));
+        known.1 = Some(digest);
+    }
+
+    fn get(&self, digest: Digest) -> Option<Rc<Fleet>> {
+        self.0.borrow().0.get(&digest).cloned()
+    }
+
+    fn newest(&self) -> Option<Rc<Fleet>> {
+        self.get(self.0.borrow().1?)
+    }
+}
+
+/// End of a round that is not stopped.
+enum Worked {
+    Row(Box<PortalRow>),
+    Outcome(RoundOutcome),
+}
+
+impl Rounds for WorkerRounds<'_> {
+    async fn round(&self, claim: &Claim, control: &RoundControl) -> RoundOutcome {
+        let Some(fleet) = self.fleets.get(claim.revision) else {
+            return RoundOutcome::NotNow { due_in: IN_USE };
+        };
+        let Some(portal) = portal_of(&fleet, &claim.portal) else {
+            return RoundOutcome::NotNow { due_in: IN_USE };
+        };
+        let interrupt = Interrupt::child();
+        let surroundings = Surroundings {
+            global: self.global,
+            ui: self.ui.clone(),
+            interrupt: &interrupt,
+            secrets: self.secrets,
+            total_rate: self.total_rate.clone(),
+            held: Some(HeldPortal {
+                claim: claim.clone(),
+                permit: Arc::clone(&control.permit) as _,
+                request_timeout: self.lease.request(),
+            }),
+        };
+        let stopped = async {
+            control.cancellation.cancelled().await;
+            interrupt.cancel(&control.cancellation.reason().unwrap_or_default());
+            std::future::pending::<()>().await;
+        };
+        let begun = Instant::now();
+        let worked = tokio::select! {
+            biased;
+            worked = work(&surroundings, &fleet, portal) => worked,
+            () = stopped => return RoundOutcome::Stopped,
+        };
+        let is_stopped = control.cancellation.reason().is_some();
+        let row = match worked {
+            Ok(Worked::Outcome(outcome)) => return outcome,
+            Ok(Worked::Row(row)) => *row,
+            Err(_) if is_stopped => return RoundOutcome::Stopped,
+            Err(failure) if failure.code == exit::LOCKED => {
+                return RoundOutcome::NotNow { due_in: IN_USE };
+            }
+            Err(failure) => {
+                tracing::warn!(
+                    portal = claim.portal.as_str(),
+                    failure = failure.chain.first().map(|text| text.english()),
+                    "round failed"
+                );
+                rows::failed(rows::row(&fleet, portal, PortalOutcome::Failed), &failure)
+            }
+        };
+        if is_stopped && row.outcome.is_failure() {
+            return RoundOutcome::Stopped;
+        }
+        RoundOutcome::Ended(result(row, begun))
+    }
+
+    fn failed(&self, claim: &Claim, failure: RoundFailure) -> RoundResult {
+        let end = match failure {
+            RoundFailure::Late(_) => app::RoundEnd::<Result<(), CliError>>::Late,
+            RoundFailure::Panicked(text) => app::RoundEnd::Panicked(text),
+        };
+        let fleet = self.fleets.get(claim.revision);
+        let row = fleet.as_ref().and_then(|fleet| {
+            let portal = portal_of(fleet, &claim.portal)?;
+            let row = rows::row(fleet, portal, PortalOutcome::Failed);
+            Some(rows::ended(end, row, |(), row| row))
+        });
+        match row {
+            Some(row) => result(row, Instant::now()),
+            None => RoundResult { class: RoundClass::Failed, people: 0, row: String::new() },
+        }
+    }
+
+    fn every(&self, portal: &PortalId) -> Duration {
+        let fleet = self.fleets.newest();
+        let every = fleet.and_then(|fleet| portal_of(&fleet, portal).map(|portal| portal.every));
+        every.unwrap_or(UNKNOWN_EVERY)
+    }
+
+    fn has_other_secret(&self, portal: &PortalId, refused: &SecretMark) -> bool {
+        let Some(fleet) = self.fleets.newest() else { return false };
+        let interrupt = Interrupt::child();
+        let surroundings = Surroundings {
+            global: self.global,
+            ui: self.ui.clone(),
+            interrupt: &interrupt,
+            secrets: self.secrets,
+            total_rate: None,
+            held: None,
+        };
+        let secret = portal_of(&fleet, portal).and_then(|portal| portal.webhook.as_ref());
+        let webhook = secret.and_then(|secret| surroundings.webhook(portal, secret).ok());
+        webhook.is_some_and(|(webhook, _)| webhook.digest(&refused.salt) != refused.digest)
+    }
+}
+
+fn portal_of<'f>(fleet: &'f Fleet, name: &PortalId) -> Option<&'f FleetPortal> {
+    fleet.portals.iter().find(|portal| portal.portal.as_ref() == Some(name))
+}
+
+fn result(mut row: PortalRow, begun: Instant) -> RoundResult {
+    row.milliseconds = rows::milliseconds(begun);
+    row.last = Some(LastRound { command: "worker".to_owned(), at: SystemClock.now() });
+    let class = match row.outcome.is_failure() {
+        true => RoundClass::Failed,
+        false => RoundClass::Succeeded,
+    };
+    let people = if row.run.is_some() { row.counts.people } else { 0 };
+    // A row holds texts and numbers only, which JSON always can.
+    RoundResult { class, people, row: serde_json::to_string(&row).unwrap_or_default() }
+}
+
+/// Works on a portal: a look, or recovery and apply.
+async fn work(
+    surroundings: &Surroundings<'_>,
+    fleet: &Fleet,
+    portal: &FleetPortal,
+) -> Result<Worked, CliError> {
+    let empty = rows::row(fleet, portal, PortalOutcome::Unchanged);
+    if let Some(row) = rows::row_without_round(fleet, portal, SystemClock.now()) {
+        return Ok(Worked::Row(Box::new(row)));
+    }
+    if portal.mode == PortalMode::Drift {
+        let options = LookOptions {
+            look: Look::Drift,
+            access: WebhookAccess::Read,
+            concurrency: 1,
+            deadline: Duration::MAX,
+        };
+        let row = plans::look_at_one(surroundings, portal, &options, empty).await?;
+        return Ok(Worked::Row(Box::new(row)));
+    }
+    let (Some(name), Some(secret)) = (&portal.portal, &portal.webhook) else {
+        return Err(CliError::general(tr!("the fleet names no place of the webhook")));
+    };
+    let before = surroundings.webhook(name, secret)?.0;
+    let session = match surroundings.connect(name, secret).await {
+        Ok(session) => session,
+        Err(failure) if failure.rejection.is_some_and(is_for_good) => {
+            let now = surroundings.webhook(name, secret)?.0;
+            if !now.is_same(&before) {
+                return Err(failure);
+            }
+            let salt = format!("{:032x}", rand::random::<u128>());
+            let mark = SecretMark { digest: before.digest(&salt), salt };
+            let parked = RoundOutcome::Parked(ParkReason::WebhookRefused(mark));
+            return Ok(Worked::Outcome(parked));
+        }
+        Err(failure) => return Err(failure),
+    };
+    let work = async |session: &Session| match reconcile(session, portal, empty).await {
+        Ok(row) => Ok(Worked::Row(Box::new(row))),
+        Err(error) => match outcome_of(&error) {
+            Some(outcome) => Ok(Worked::Outcome(outcome)),
+            None => Err(use_case_error(session, error)),
+        },
+    };
+    session.run_and_close(&surroundings.ui, work).await
+}
+
+/// Returns `true` if no request can succeed before the secret is replaced.
+fn is_for_good(rejection: Rejection) -> bool {
+    matches!(rejection, Rejection::Credentials | Rejection::OwnerDismissed)
+}
+
+/// Recovers interrupted runs, and applies.
+async fn reconcile(
+    session: &Session,
+    portal: &FleetPortal,
+    empty: PortalRow,
+) -> Result<PortalRow, app::Error> {
+    let Some(declaration) = &portal.declaration else { return Ok(empty) };
+    let observer = RoundObserver { session };
+    let lock_timeout = Duration::ZERO;
+    if session.app.store.unfinished().await?.is_some() {
+        let options =
+            RecoverOptions { run: None, ledger: None, settle_time: SETTLE_TIME, lock_timeout };
+        app::recover(&session.app, &options, &observer).await?;
+    }
+    let files = plans::manifest_files(declaration);
+    let set = ManifestSet { declaration, files: &files };
+    let options = ApplyOptions { lock_timeout, ..ApplyOptions::default() };
+    let applied = app::apply(&session.app, set, &options, &ApprovedWithFleet, &observer).await?;
+    Ok(Applied::new(&applied.planned.plan, applied.run).fill(empty))
+}
+
+/// Returns the outcome of a round that failed for a reason that is no failure of the portal.
+fn outcome_of(error: &app::Error) -> Option<RoundOutcome> {
+    match error {
+        app::Error::Store(StoreError::TooNew { .. }) => {
+            Some(RoundOutcome::NotNow { due_in: FOR_NEWER })
+        }
+        app::Error::Recovery(RecoveryError::OtherCaller { .. }) | app::Error::NoHeader { .. } => {
+            let problem = crate::i18n::english(error);
+            Some(RoundOutcome::Parked(ParkReason::RecoveryNeedsPerson(problem)))
+        }
+        _ => None,
+    }
+}
