@@ -5,9 +5,9 @@
 //! `RECARD_TEST_POSTGRES_URL` names another server to use, by a role that may create databases. A
 //! machine without either leaves the tests out, with a message.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{OpenOptionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -45,6 +45,11 @@ pub struct Server {
 impl Server {
     /// Starts a server with these further settings; `None` if the machine has none.
     pub fn start(settings: &[&str]) -> Option<Self> {
+        Self::start_with(settings, &[])
+    }
+
+    /// Starts a server with these further settings, and these files in its folder of data.
+    pub fn start_with(settings: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         let programs = programs()?;
         let user = other_than_root();
         let folder = tempfile::Builder::new().prefix("recard-pg-").tempdir().unwrap();
@@ -63,6 +68,17 @@ impl Server {
             .stdin(Stdio::null());
         let made = as_user(&mut initdb, user).current_dir(&folder).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        for (name, text) in files {
+            let path = data.join(name);
+            drop(std::fs::remove_file(&path));
+            // Readable by its owner alone, as the server wants its key.
+            let mut file = std::fs::OpenOptions::new();
+            let mut file = file.write(true).create_new(true).mode(0o600).open(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            if let Some((uid, gid)) = user {
+                chown(&path, Some(uid), Some(gid)).unwrap();
+            }
+        }
         let mut options =
             vec!["-p".to_owned(), port.to_string(), "-k".to_owned(), folder.display().to_string()];
         let defaults = ["listen_addresses=127.0.0.1", "max_connections=200"];
@@ -78,6 +94,12 @@ impl Server {
     /// Returns the address of a database, over loopback.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://recard@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Returns the address of a database, over the socket of the server.
+    pub fn socket_url(&self, database: &str) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://recard@{folder}:{}/{database}", self.port)
     }
 
     /// Returns the port.

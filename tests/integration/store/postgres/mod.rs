@@ -7,3 +7,4 @@ mod many_clients;
 mod migrations;
 mod queue;
 mod records;
+mod tls;
