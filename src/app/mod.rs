@@ -9,6 +9,7 @@
 
 mod apply;
 mod apply_plan_file;
+mod collect;
 mod error;
 mod field_labels;
 mod inventory;
@@ -33,6 +34,7 @@ mod session;
 
 pub use apply::{AppliedRun, ApplyOptions, FinishedRun, apply};
 pub use apply_plan_file::{AppliedPlanFile, PlanFileOptions, apply_plan_file};
+pub use collect::deletable_backups;
 pub use error::{Error, Phase, PlanFileError};
 pub use field_labels::{known_labels, save_labels};
 pub use inventory::inventory;

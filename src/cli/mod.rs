@@ -275,7 +275,9 @@ async fn dispatch(
         CliCommand::Unlock(arguments) => {
             commands::unlock::run(ui, global, &arguments, interrupt).await
         }
-        CliCommand::Store(arguments) => commands::store::run(ui, global, &arguments).await,
+        CliCommand::Store(arguments) => {
+            commands::store::run(ui, global, &arguments, interrupt).await
+        }
         CliCommand::Schema(arguments) => commands::schema::run(ui, arguments.of),
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,

@@ -28,6 +28,7 @@ mod anonymize;
 mod audit;
 mod backup;
 mod checked_lines;
+mod collected;
 mod consumed_plans;
 #[cfg(test)]
 mod earlier_versions;
@@ -57,6 +58,7 @@ pub use checked_lines::{
     CheckedLine, CheckedLines, FoundLine, LineError, check_line, checked_line, find_lines,
     read_lines,
 };
+pub use collected::{CollectedBackups, decode_collected, encode_collected};
 pub use consumed_plans::{ConsumedPlan, decode_consumed_plan, encode_consumed_plan};
 pub use field_labels::{PortalLabels, decode_field_labels, encode_field_labels};
 pub use journal::{decode_record, encode_record, numbered_record};

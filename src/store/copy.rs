@@ -206,6 +206,7 @@ fn places(runs: &[RunId]) -> Vec<Place> {
             Place::Plan(run.clone()),
             Place::Backups(run.clone()),
             Place::Report(run.clone()),
+            Place::Collected(run.clone()),
             Place::Journal(run.clone()),
         ]);
     }

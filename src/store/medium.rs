@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::folder::{Folder, FolderLock, FolderLog};
-use super::place::{LinePart, LockState, Place};
+use super::place::{LinePart, LockState, Place, damaged};
 #[cfg(feature = "postgres")]
 use super::postgres::{Lease, LeaseLog, Records};
 use crate::i18n::Text;
@@ -181,6 +181,21 @@ impl MediumLock {
             Self::Folder(held) => held.replace(place, bytes).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(held) => held.replace(place, bytes).await,
+        }
+    }
+
+    /// Deletes lines of a log. A folder keeps all of them.
+    pub(super) async fn delete_lines(
+        &self,
+        place: &Place,
+        lines: &[String],
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(_) => {
+                Err(damaged(&format!("{place:?}"), format!("{} lines are to go", lines.len())))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(held) => held.delete_lines(place, lines).await,
         }
     }
 

@@ -29,6 +29,7 @@
 
 mod audit_log;
 mod backup;
+mod collect;
 mod consumed_plans;
 mod copy;
 mod fleets;
@@ -45,6 +46,7 @@ mod runs;
 mod salvage;
 mod write_guard;
 
+pub use collect::DeletableBackups;
 pub use copy::{CopyError, CopySummary};
 pub use fleets::Fleets;
 pub use folder::fleets::{FolderFleets, fleet_file_name};
@@ -420,7 +422,10 @@ impl Archive for Store {
         let known = self.backups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let index = backup::Index::load(&self.medium, run, known).await?;
         *self.backups.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&index));
-        index.backup(&self.medium, target, digest).await
+        match index.backup(&self.medium, target, digest).await {
+            Err(StoreError::Missing(what)) => Err(self.missing_backup(run, what).await),
+            read => read,
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) enum Place {
     Journal(RunId),
     /// Backups of a run; a log.
     Backups(RunId),
+    /// Mark of a run whose old backups were deleted; a document.
+    Collected(RunId),
     /// Mark of records that have moved to another store; a document.
     Moved,
 }

@@ -22,7 +22,7 @@ pub struct WriteGuard {
     store: Store,
     pub(super) held: MediumLock,
     owner: LockOwner,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Opened with the first event.
     audit_log: Option<AuditLog>,
     /// A ledger elsewhere that is updated together with that of the store.
@@ -184,7 +184,7 @@ impl WriteGuard {
         self.replace(&Place::Selection, encode_selections(&selections)).await
     }
 
-    async fn replace(
+    pub(super) async fn replace(
         &self,
         place: &Place,
         encoded: Result<Vec<u8>, FormatError>,

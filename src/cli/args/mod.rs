@@ -42,7 +42,7 @@ pub(super) use runs::{
 pub(super) use setup::{
     CiSystem, CompletionsArgs, ExplainArgs, HelpArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf,
 };
-pub(super) use store::{StoreAction, StoreArgs, StoreCopyArgs, StoreMigrateArgs};
+pub(super) use store::{StoreAction, StoreArgs, StoreCopyArgs, StoreGcArgs, StoreMigrateArgs};
 
 pub(super) use worker::WorkerArgs;
 

@@ -11,7 +11,7 @@ use crate::diagnostic::visible;
 use crate::engine;
 use crate::i18n::Text;
 use crate::model::{RunId, Totals};
-use crate::ports::{Archive as _, Interrupted};
+use crate::ports::{Archive as _, Interrupted, StoreError};
 use crate::records::{AuditEntry, AuditEvent};
 use crate::store::{RunEnd, RunSummary, Store};
 
@@ -132,6 +132,7 @@ async fn verify(
         for (key, digest) in engine::needed_backups(&store.journal(run).await?)? {
             match store.backup(run, key, digest).await {
                 Ok(_) => backups += 1,
+                Err(StoreError::Missing(_)) if store.collected(run).await?.is_some() => {}
                 Err(problem) => lost.push(problem),
             }
         }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::args::{DoctorArgs, GlobalArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::commands::doctor_cards;
+use crate::cli::commands::{doctor_cards, store};
 use crate::cli::env::{self, WebhookAccess};
 use crate::cli::error::CliError;
 use crate::cli::exit;
@@ -56,6 +56,10 @@ pub(in crate::cli) async fn run(
     }
     checks.extend(unread_level.map(level));
     store_checks(&connection.store, &mut checks).await;
+    match store::server_checks(&global.store).await {
+        Ok(server) => checks.extend(server),
+        Err(problem) => checks.push(failed("server", CliError::from(problem))),
+    }
     let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
     connection.close(ui).await?;
     output::write(ui, &arguments.output, |format| match format {

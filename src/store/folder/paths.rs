@@ -58,6 +58,7 @@ impl StorePaths {
             Place::Plan(run) => of_run(run, "plan.json"),
             Place::Report(run) => of_run(run, "report.json"),
             Place::Backups(run) => of_run(run, "backups.jsonl"),
+            Place::Collected(run) => of_run(run, "collected.json"),
             Place::Moved => self.portal.join("moved-to"),
         }
     }

@@ -25,6 +25,7 @@ use super::error::{is_passing, words};
 use super::password::password;
 use super::schema::{check, version};
 use super::{CONNECT_TIMEOUT, STATEMENT_TIMEOUT};
+use crate::model::PortalId;
 use crate::ports::StoreError;
 use crate::store::read_whole;
 
@@ -118,6 +119,21 @@ impl Database {
     /// Returns the same database with connections of its own.
     pub(super) fn apart(&self, schema: Schema) -> Result<Self, StoreError> {
         Self::with_schema((*self.address).clone(), &self.access, schema)
+    }
+
+    /// Returns the portals of which the database holds anything, sorted.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be reached.
+    pub async fn portals(&self) -> Result<Vec<PortalId>, StoreError> {
+        let text = "select portal from recard.portal where moved_to is null order by portal";
+        let rows = self.query(text, &[]).await?;
+        let portal = |row: &Row| {
+            let name = self.column::<&str>(row, "portal")?;
+            PortalId::new(name).map_err(|problem| self.nonsense(problem))
+        };
+        rows.iter().map(portal).collect()
     }
 
     /// Returns the address, for texts.

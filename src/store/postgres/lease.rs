@@ -14,10 +14,25 @@ use super::held::{Held, LEASE, held, waiting};
 use super::log::LeaseLog;
 use super::records::{Records, name_of, run_of};
 use crate::i18n::Text;
-use crate::model::Ledger;
+use crate::model::{Digest, Ledger};
 use crate::ports::{Claim, ClaimId, Clock, LockOwner, Moment, StoreError};
 use crate::records::{LockRecord, decode_ledger, decode_lock, encode_ledger, encode_lock};
 use crate::store::place::{LockState, Place, misread};
+
+/// Statements that delete backups with the digests `$3` of a run `$2`. The numbers pass through
+/// negative ones, because a number must not be there twice.
+const COLLECT: [&str; 4] = [
+    "delete from recard.run_backup where portal = $1 and run = $2 and digest = any($3)",
+    "update recard.run_backup b set number = -place from \
+     (select number, row_number() over (order by number)::int as place from recard.run_backup \
+     where portal = $1 and run = $2) as kept \
+     where portal = $1 and run = $2 and b.number = kept.number and $3::text[] is not null",
+    "update recard.run_backup set number = -number \
+     where portal = $1 and run = $2 and $3::text[] is not null",
+    "delete from recard.backup b where portal = $1 and digest = any($3) and $2 <> '' \
+     and not exists (select 1 from recard.run_backup r \
+     where r.portal = b.portal and r.digest = b.digest)",
+];
 
 /// Held lease of a portal.
 #[derive(Debug)]
@@ -212,6 +227,33 @@ impl Lease {
             (&entries, Type::TEXT_ARRAY),
         ];
         self.held.write(statement, more).await.map(drop)
+    }
+
+    /// Deletes backups of a run, and layouts that no run holds any more. The numbers of the others
+    /// have no gap afterwards.
+    pub(in crate::store) async fn delete_lines(
+        &self,
+        place: &Place,
+        lines: &[String],
+    ) -> Result<(), StoreError> {
+        let held = &self.held;
+        let (portal, run) = (held.records.portal.as_str(), run_of(place));
+        let digest = |line: &String| Digest::hash(line.as_bytes()).to_string();
+        let digests: Vec<String> = lines.iter().map(digest).collect();
+        let transaction = held.records.database.begin("read committed").await?;
+        let fence = "select 1 from recard.portal \
+                     where portal = $1 and token = $2 and claim = $3 for update";
+        let parameters: Parameters<'_> =
+            &[(&portal, Type::TEXT), (&held.token, Type::INT8), (&held.claim, Type::TEXT)];
+        if transaction.query(fence, parameters).await?.is_empty() {
+            return Err(held.lost());
+        }
+        let parameters: Parameters<'_> =
+            &[(&portal, Type::TEXT), (&run, Type::TEXT), (&digests, Type::TEXT_ARRAY)];
+        for statement in COLLECT {
+            transaction.query(statement, parameters).await?;
+        }
+        transaction.commit().await
     }
 
     pub(in crate::store) async fn create_log(

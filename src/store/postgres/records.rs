@@ -47,9 +47,11 @@ fn lines_of(place: &Place) -> &'static str {
 /// Returns the run of a record; empty for one of the portal.
 pub(super) fn run_of(place: &Place) -> &str {
     match place {
-        Place::Plan(run) | Place::Report(run) | Place::Journal(run) | Place::Backups(run) => {
-            run.as_str()
-        }
+        Place::Plan(run)
+        | Place::Report(run)
+        | Place::Journal(run)
+        | Place::Backups(run)
+        | Place::Collected(run) => run.as_str(),
         _ => "",
     }
 }
@@ -68,6 +70,7 @@ pub(super) fn name_of(place: &Place) -> &'static str {
         Place::Audit => "audit.jsonl",
         Place::Journal(_) => "journal.jsonl",
         Place::Backups(_) => "backups.jsonl",
+        Place::Collected(_) => "collected.json",
         Place::Moved => "moved-to",
     }
 }

@@ -1,5 +1,6 @@
 //! The store in PostgreSQL, on a real server.
 
+mod collecting;
 mod commands;
 mod copying;
 mod fleets;
