@@ -6,6 +6,7 @@
 //! settings, and is killed with its children at a timeout.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -138,10 +139,35 @@ impl Drop for GitQuery {
 }
 
 async fn last_commit(file: &Path) -> Option<Commit> {
-    let (folder, name) = (file.parent()?, file.file_name()?);
+    let name = file.file_name()?;
+    let arguments = LOG_OPTIONS.iter().map(AsRef::as_ref).chain([name]);
+    parse_commit(&git(file, arguments).await?)
+}
+
+/// Returns the commit that is checked out where a file lies; `None` if git does not know.
+pub(super) async fn head(file: &Path) -> Option<String> {
+    let arguments = ["rev-parse", "--verify", "HEAD"].map(AsRef::as_ref);
+    let answer = tokio::time::timeout(TIMEOUT, git(file, arguments)).await.ok()??;
+    answer.lines().next().filter(|id| is_id(id)).map(ToOwned::to_owned)
+}
+
+/// Returns `true` if git knows both commits of the repository of a file, and the first is an
+/// ancestor of the second.
+pub(super) async fn is_ancestor(file: &Path, first: &str, second: &str) -> bool {
+    if !is_id(first) || !is_id(second) || first == second {
+        return false;
+    }
+    let arguments = ["merge-base", "--is-ancestor", first, second].map(AsRef::as_ref);
+    let asked = tokio::time::timeout(TIMEOUT, git(file, arguments)).await;
+    matches!(asked, Ok(Some(_)))
+}
+
+/// Runs git where a file lies. Returns its answer if it succeeded.
+async fn git<'a>(file: &Path, arguments: impl IntoIterator<Item = &'a OsStr>) -> Option<String> {
+    let folder = file.parent()?;
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut command = Command::new("git");
-    command.args(GIT_OPTIONS).args(LOG_OPTIONS).arg(name).current_dir(folder);
+    command.args(GIT_OPTIONS).args(arguments).current_dir(folder);
     command
         .env_clear()
         .envs(env::git_variables())
@@ -155,7 +181,7 @@ async fn last_commit(file: &Path) -> Option<Commit> {
     let stdout = running.0.stdout.take()?;
     stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut answer).await.ok()?;
     let ended = running.0.wait().await.ok()?;
-    if ended.success() { parse_commit(std::str::from_utf8(&answer).ok()?) } else { None }
+    if ended.success() { String::from_utf8(answer).ok() } else { None }
 }
 
 /// Running git. Dropped before its end, it is killed with its children.
@@ -174,13 +200,16 @@ impl Drop for GitProcess {
     }
 }
 
+fn is_id(text: &str) -> bool {
+    text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn parse_commit(text: &str) -> Option<Commit> {
     let mut lines = text.lines();
     let (id, author, date) = (lines.next()?, lines.next()?, lines.next()?);
-    let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     // The boundary commit would appear as the author of every older file.
     let is_boundary = lines.next().unwrap_or_default().split(", ").any(|name| name == BOUNDARY);
-    (is_id && !is_boundary).then(|| Commit {
+    (is_id(id) && !is_boundary).then(|| Commit {
         id: id.to_owned(),
         author: author.to_owned(),
         date: date.to_owned(),

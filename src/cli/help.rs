@@ -143,6 +143,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             example("recard fleet plan -l ring=canary --out fleet.json", "saved, to be reviewed"),
             example("recard fleet apply fleet.json", "what was reviewed, wave by wave"),
             example("recard fleet drift -o html=fleet.html", "a page to sort and filter"),
+            example("recard fleet publish --wait", "for workers, until the last wave is over"),
         ],
     ),
     ("explain", &[example("recard explain RC0303", "with a wrong and a right example")]),

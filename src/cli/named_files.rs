@@ -77,7 +77,7 @@ impl NamedFiles {
                 self.output(arguments.out.as_deref(), || tr!("the plan file of --out"));
             }
             CliCommand::Fleet(arguments) => {
-                self.manifests(&arguments.action.files().files());
+                self.manifests(&arguments.action.files());
                 let out = arguments.action.out();
                 self.output(out, || tr!("the plan file of --out"));
             }

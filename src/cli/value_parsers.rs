@@ -121,6 +121,24 @@ pub(super) fn since(text: &str) -> Result<Since, String> {
         })
 }
 
+/// End of a time that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// A time.
+    At(Timestamp),
+    /// A duration from now.
+    In(Duration),
+}
+
+/// Parses the end of a time: a date, a time, or a duration from now.
+pub(super) fn until(text: &str) -> Result<Until, String> {
+    match (since(text), duration(text)) {
+        (Ok(Since::At(at)), _) => Ok(Until::At(at)),
+        (_, Ok(time)) => Ok(Until::In(time)),
+        _ => Err("the end is a duration such as 2h, a date such as 2026-12-01, or a time such as 2026-12-01T09:00:00Z".to_owned()),
+    }
+}
+
 /// Parses a number of things, at least one.
 pub(super) fn count(text: &str) -> Result<u64, String> {
     let number = decimal::whole(text).filter(|number| *number > 0);

@@ -271,8 +271,8 @@ impl PortalState {
     /// Returns `true` if a pause of either kind holds.
     pub fn is_paused(&self, now: Timestamp) -> bool {
         let declared = self.published.pause.as_ref().map(|pause| pause.until);
-        let command = self.pause.as_ref().map(|pause| pause.until);
-        [declared, command].into_iter().flatten().any(|until| until.is_none_or(|until| now < until))
+        declared.is_some_and(|until| until.is_none_or(|until| now < until))
+            || self.pause.as_ref().is_some_and(|pause| pause.holds(now))
     }
 
     /// Returns for how long the portal has been due, if it is waited for: it has a revision, and
@@ -306,6 +306,13 @@ pub struct CommandPause {
     pub by: String,
     /// The reason.
     pub reason: String,
+}
+
+impl CommandPause {
+    /// Returns `true` if the pause has not ended.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// What the work queue keeps of a portal between rounds.

@@ -8,8 +8,9 @@ use clap::{Args, Subcommand, ValueHint};
 use super::output::OutputArgs;
 use super::plans::plan_age;
 use crate::cli::output_format::Output;
-use crate::cli::value_parsers;
+use crate::cli::value_parsers::{self, Until};
 use crate::manifest::Selector;
+use crate::model::{Digest, PortalId};
 
 /// Arguments of `fleet`.
 #[derive(Args, Clone, Debug)]
@@ -31,17 +32,35 @@ pub(in crate::cli) enum FleetAction {
     Apply(FleetApplyArgs),
     /// Show what is known of each portal, without a request to any
     Status(FleetStatusArgs),
+    /// Make a fleet the current revision of the store, for workers
+    Publish(FleetPublishArgs),
+    /// Leave portals alone, until a time or until they are unpaused
+    Pause(FleetPauseArgs),
+    /// End pauses by command
+    Unpause(FleetPortalsArgs),
+    /// Free parked portals, so that workers try them again
+    Retry(FleetPortalsArgs),
+    /// Open no further wave of the rollout
+    Halt(FleetHaltArgs),
+    /// Make the revision before the current one
+    Rollback(FleetRollbackArgs),
 }
 
 impl FleetAction {
     /// Returns the files of the fleet.
-    pub(in crate::cli) fn files(&self) -> &FleetFilesArgs {
+    pub(in crate::cli) fn files(&self) -> Vec<PathBuf> {
         match self {
-            Self::Validate(arguments) => &arguments.fleet,
-            Self::Plan(arguments) => &arguments.fleet,
-            Self::Drift(arguments) => &arguments.fleet,
-            Self::Apply(arguments) => &arguments.fleet,
-            Self::Status(arguments) => &arguments.fleet,
+            Self::Validate(arguments) => arguments.fleet.files(),
+            Self::Plan(arguments) => arguments.fleet.files(),
+            Self::Drift(arguments) => arguments.fleet.files(),
+            Self::Apply(arguments) => arguments.fleet.files(),
+            Self::Status(arguments) => arguments.fleet.files(),
+            Self::Publish(arguments) => arguments.fleet.files(),
+            Self::Pause(_)
+            | Self::Unpause(_)
+            | Self::Retry(_)
+            | Self::Halt(_)
+            | Self::Rollback(_) => Vec::new(),
         }
     }
 
@@ -53,6 +72,10 @@ impl FleetAction {
             Self::Drift(arguments) => &arguments.rounds.output_args,
             Self::Apply(arguments) => &arguments.rounds.output_args,
             Self::Status(arguments) => &arguments.output_args,
+            Self::Publish(arguments) => &arguments.output_args,
+            Self::Halt(arguments) => &arguments.output_args,
+            Self::Rollback(arguments) => &arguments.output_args,
+            Self::Pause(_) | Self::Unpause(_) | Self::Retry(_) => return &[],
         };
         &output_args.output
     }
@@ -81,9 +104,14 @@ pub(in crate::cli) struct FleetFilesArgs {
 }
 
 impl FleetFilesArgs {
+    /// Returns the files that are named.
+    pub(in crate::cli) fn named(&self) -> Vec<PathBuf> {
+        self.positional.iter().chain(&self.files).cloned().collect()
+    }
+
     /// Returns the files of the fleet.
     pub(in crate::cli) fn files(&self) -> Vec<PathBuf> {
-        let named: Vec<PathBuf> = self.positional.iter().chain(&self.files).cloned().collect();
+        let named = self.named();
         if named.is_empty() { vec![PathBuf::from("fleet.yaml")] } else { named }
     }
 }
@@ -167,8 +195,118 @@ pub(in crate::cli) struct FleetApplyArgs {
 pub(in crate::cli) struct FleetStatusArgs {
     #[command(flatten)]
     pub(in crate::cli) fleet: FleetFilesArgs,
+    /// Published fleet to show, as its revision has it; without a fleet.yaml here the only one of
+    /// the store
+    #[arg(long = "fleet", value_name = "NAME", conflicts_with_all = ["positional", "files"])]
+    pub(in crate::cli) name: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) output_args: OutputArgs,
+}
+
+/// Arguments of `fleet publish`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct FleetPublishArgs {
+    #[command(flatten)]
+    pub(in crate::cli) fleet: FleetFilesArgs,
+    /// Publish nothing if a portal has a broken file
+    #[arg(long)]
+    pub(in crate::cli) strict: bool,
+    /// Revision that must be the current one, or `none`; by default one of an ancestor of this
+    /// commit
+    #[arg(long, value_name = "DIGEST", value_parser = expectation)]
+    pub(in crate::cli) expect: Option<Expectation>,
+    /// File with the private key (Ed25519, PEM) that signs the revision
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) signing_key: Option<PathBuf>,
+    /// Wait until the rollout is complete; exits with 3 if it halts
+    #[arg(long)]
+    pub(in crate::cli) wait: bool,
+    #[command(flatten)]
+    pub(in crate::cli) output_args: OutputArgs,
+}
+
+/// Revision that must be the current one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Expectation {
+    /// None.
+    Nothing,
+    /// This one.
+    Revision(Digest),
+}
+
+/// Portals of a command over published fleets.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct FleetPortalsArgs {
+    /// Portals, by their hosts
+    #[arg(value_name = "PORTAL", value_parser = portal, required_unless_present = "selector")]
+    pub(in crate::cli) portals: Vec<PortalId>,
+    /// All portals of the published fleet with these labels
+    #[arg(long, short = 'l', value_name = "LABELS", value_parser = selector, conflicts_with = "portals")]
+    pub(in crate::cli) selector: Option<Selector>,
+    /// Published fleet, if the store has several
+    #[arg(long = "fleet", value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
+}
+
+/// Arguments of `fleet pause`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct FleetPauseArgs {
+    #[command(flatten)]
+    pub(in crate::cli) portals: FleetPortalsArgs,
+    /// End of the pause: 2h, 2026-12-01, or 2026-12-01T09:00:00Z; without it the pause has no end
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::until)]
+    pub(in crate::cli) until: Option<Until>,
+    /// Reason, for reports
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: String,
+}
+
+/// Arguments of `fleet halt`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct FleetHaltArgs {
+    /// Published fleet, if the store has several
+    #[arg(long = "fleet", value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
+    /// Reason, for reports
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: String,
+    #[command(flatten)]
+    pub(in crate::cli) output_args: OutputArgs,
+}
+
+/// Arguments of `fleet rollback`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct FleetRollbackArgs {
+    /// Published fleet, if the store has several
+    #[arg(long = "fleet", value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
+    /// Revision that must be the current one
+    #[arg(long, value_name = "DIGEST", value_parser = expectation)]
+    pub(in crate::cli) expect: Option<Expectation>,
+    /// Refuse a revision that was not signed with one of these public keys (Ed25519, PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) trusted_key: Vec<PathBuf>,
+    /// Wait until the rollout is complete; exits with 3 if it halts
+    #[arg(long)]
+    pub(in crate::cli) wait: bool,
+    #[command(flatten)]
+    pub(in crate::cli) output_args: OutputArgs,
+}
+
+/// Parses a revision that must be the current one.
+fn expectation(text: &str) -> Result<Expectation, String> {
+    if text == "none" {
+        return Ok(Expectation::Nothing);
+    }
+    text.parse().map(Expectation::Revision).map_err(|_| {
+        "a revision is named by its digest, sha256:… , which `recard fleet status -o json` shows"
+            .to_owned()
+    })
+}
+
+/// Parses the host of a portal.
+fn portal(text: &str) -> Result<PortalId, String> {
+    PortalId::new(text).map_err(|problem| problem.to_string())
 }
 
 /// Parses a selector of labels.

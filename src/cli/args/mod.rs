@@ -20,8 +20,9 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "emulator")]
 pub(super) use emulator::{DemoArgs, EmulateArgs};
 pub(super) use fleet::{
-    FleetAction, FleetApplyArgs, FleetArgs, FleetDriftArgs, FleetFilesArgs, FleetPlanArgs,
-    FleetStatusArgs, FleetValidateArgs, RoundsArgs,
+    Expectation, FleetAction, FleetApplyArgs, FleetArgs, FleetDriftArgs, FleetFilesArgs,
+    FleetHaltArgs, FleetPauseArgs, FleetPlanArgs, FleetPortalsArgs, FleetPublishArgs,
+    FleetRollbackArgs, FleetStatusArgs, FleetValidateArgs, RoundsArgs,
 };
 pub(super) use global::{
     ColorWhen, DEFAULT_STORE, GLOBAL_HEADING, GlobalArgs, LogFormat, MethodFamilyArg, language,

@@ -175,6 +175,11 @@ async fn apply_one(
         .map_err(|problem| CliError::plan_file(tr!("this is no portal: {problem}", problem)))?;
     app::check_plan_file(&file.content, &portal, None, SystemClock.now())
         .map_err(plan_file_error)?;
+    if let Some(pause) = surroundings.pauses.get(&portal).filter(|one| one.holds(SystemClock.now()))
+    {
+        let cause = Some(rows::command_pause(pause));
+        return Ok(Applied { cause, ..Applied::without_run(PortalOutcome::Paused) });
+    }
     let secret = match &planned.webhook {
         StoredSecret::File(name) => SecretReference::File(name.as_str().into()),
         StoredSecret::Env(name) => SecretReference::Variable(name.as_str().into()),

@@ -5,9 +5,13 @@ pub(super) mod files;
 pub(super) mod guards;
 pub(super) mod plans;
 pub(super) mod portal_session;
+pub(super) mod publication;
+pub(super) mod publishing;
 pub(super) mod reports;
 pub(super) mod rows;
 #[cfg(feature = "emulator")]
 pub(super) mod sample;
+pub(super) mod state;
+pub(super) mod statuses;
 pub(super) mod worker_pages;
 pub(super) mod worker_rounds;

@@ -54,7 +54,12 @@ pub(in crate::cli) async fn look(
     options: &LookOptions,
 ) -> (Vec<PortalRow>, Vec<PlannedPortal>) {
     let now = SystemClock.now();
-    let work = async |portal: &FleetPortal| match rows::row_without_round(fleet, portal, now) {
+    let work = async |portal: &FleetPortal| match rows::row_without_round(
+        fleet,
+        portal,
+        &surroundings.pauses,
+        now,
+    ) {
         Some(row) => Ok(Err(row)),
         None => look_at(surroundings, portal, options).await.map(Ok),
     };

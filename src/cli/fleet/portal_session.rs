@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::rows::Pauses;
 use crate::app::{Approval, Approver, Declined, Observer, Proposal, Warning};
 use crate::cli::args::GlobalArgs;
 use crate::cli::env;
@@ -24,6 +25,8 @@ pub(in crate::cli) struct Surroundings<'a> {
     pub(in crate::cli) ui: Ui,
     pub(in crate::cli) interrupt: &'a Interrupt,
     pub(in crate::cli) secrets: Option<&'a Path>,
+    /// The pauses by command.
+    pub(in crate::cli) pauses: Pauses,
     /// The cap of all requests.
     pub(in crate::cli) total_rate: Option<Arc<TotalRate>>,
     /// The claim, in the round of a worker.

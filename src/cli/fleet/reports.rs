@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::state;
 use crate::cli::args::{GlobalArgs, OutputArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::output::Outputs;
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, FleetState as _};
 use crate::records::fleet::{
     FLEET_REPORT_FORMAT, FleetCounts, FleetReport, FleetViolation, LastRound, PortalRow,
 };
@@ -50,6 +51,7 @@ pub(in crate::cli) fn report(
         sums: FleetCounts::default(),
         violations,
         stopped_in: None,
+        rollout: None,
         portals: rows,
     };
     report.count();
@@ -96,12 +98,16 @@ pub(in crate::cli) fn kept_file(store: &Path, fleet: &str) -> PathBuf {
     store.join("fleets").join(format!("{}.json", fleet_file_name(fleet)))
 }
 
-/// Returns the names of the portals that the fleet had in the last round that is in the store;
-/// none if there was none.
-pub(in crate::cli) fn known_portals(
+/// Returns the names of the portals that the fleet had: those of its current revision, or without
+/// one those of the last round that is in the store; none if there was none.
+pub(in crate::cli) async fn known_portals(
     global: &GlobalArgs,
     fleet: &str,
 ) -> Result<BTreeSet<String>, CliError> {
+    if let Some(view) = state::open(global).view(fleet).await? {
+        let portals = view.portals.iter();
+        return Ok(portals.map(|one| one.published.portal.to_string()).collect());
+    }
     let path = kept_file(global.store.folder(), fleet);
     let rows = if path.exists() { read(&path)?.portals } else { Vec::new() };
     Ok(rows.into_iter().map(|row| row.portal).collect())
@@ -141,7 +147,7 @@ fn keep(
 pub(in crate::cli) fn exit_code(report: &FleetReport, pending: u8, is_gate: bool) -> u8 {
     if !report.violations.is_empty() && is_gate {
         exit::REFUSED
-    } else if report.has_failures() || report.stopped_in.is_some() {
+    } else if report.has_failures() || report.stopped_in.is_some() || report.is_halted() {
         exit::PARTIAL
     } else if report.portals.iter().any(|row| row.outcome.is_pending()) {
         pending

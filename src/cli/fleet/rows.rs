@@ -1,5 +1,6 @@
 //! Rows of a fleet report, from what became of each portal.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -9,7 +10,12 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
+use crate::model::PortalId;
+use crate::ports::CommandPause;
 use crate::records::fleet::{FleetCounts, PortalOutcome, PortalRow};
+
+/// Pauses by command.
+pub(in crate::cli) type Pauses = BTreeMap<PortalId, CommandPause>;
 
 /// Placeholder of the portal's own name in causes, so that equal causes are equal.
 const PORTAL: &str = "(portal)";
@@ -31,6 +37,8 @@ pub(in crate::cli) fn row(
         detail: String::new(),
         run: None,
         milliseconds: 0,
+        revision: None,
+        overdue_seconds: None,
         last: None,
         new: false,
     }
@@ -41,8 +49,16 @@ pub(in crate::cli) fn row(
 pub(in crate::cli) fn row_without_round(
     fleet: &Fleet,
     portal: &FleetPortal,
+    pauses: &Pauses,
     now: Timestamp,
 ) -> Option<PortalRow> {
+    if let Some(pause) = portal.portal.as_ref().and_then(|name| pauses.get(name))
+        && pause.holds(now)
+    {
+        let mut row = row(fleet, portal, PortalOutcome::Paused);
+        set_cause(&mut row, &command_pause(pause));
+        return Some(row);
+    }
     if let Some(pause) = portal.pause.as_ref().filter(|_| is_paused(portal, now)) {
         let mut row = row(fleet, portal, PortalOutcome::Paused);
         row.cause = pause.reason.to_string();
@@ -64,6 +80,23 @@ pub(in crate::cli) fn is_paused(portal: &FleetPortal, now: Timestamp) -> bool {
     let today = now.strftime("%Y-%m-%d").to_string();
     let until = portal.pause.as_ref().map(|pause| pause.until);
     until.is_some_and(|until| until.is_none_or(|until| today < until.to_string()))
+}
+
+/// Returns the words of a pause by command: why, by whom, when, and until when.
+pub(in crate::cli) fn command_pause(pause: &CommandPause) -> Text {
+    let CommandPause { until, at, by, reason } = pause;
+    let shown = |time: &Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let by = if by.is_empty() { "?" } else { by };
+    match until {
+        Some(until) => tr!(
+            "{reason} (paused by {by} at {at}, until {until})",
+            reason,
+            by,
+            at = shown(at),
+            until = shown(until)
+        ),
+        None => tr!("{reason} (paused by {by} at {at})", reason, by, at = shown(at)),
+    }
 }
 
 /// Sets the cause of a row. The portal's own name is left out of it.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::applies::Applied;
 use super::plans::{self, Look, LookOptions};
 use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
-use super::rows;
+use super::rows::{self, Pauses};
 use crate::app::{self, ApplyOptions, ManifestSet, RecoverOptions};
 use crate::cli::args::GlobalArgs;
 use crate::cli::clock::SystemClock;
@@ -96,6 +96,8 @@ impl Rounds for WorkerRounds<'_> {
             ui: self.ui.clone(),
             interrupt: &interrupt,
             secrets: self.secrets,
+            // The queue gives out no portal that is paused.
+            pauses: Pauses::new(),
             total_rate: self.total_rate.clone(),
             held: Some(HeldPortal {
                 claim: claim.clone(),
@@ -168,6 +170,7 @@ impl Rounds for WorkerRounds<'_> {
             ui: self.ui.clone(),
             interrupt: &interrupt,
             secrets: self.secrets,
+            pauses: Pauses::new(),
             total_rate: None,
             held: None,
         };
@@ -189,8 +192,7 @@ fn result(mut row: PortalRow, begun: Instant) -> RoundResult {
         false => RoundClass::Succeeded,
     };
     let people = if row.run.is_some() { row.counts.people } else { 0 };
-    // A row holds texts and numbers only, which JSON always can.
-    RoundResult { class, people, row: serde_json::to_string(&row).unwrap_or_default() }
+    RoundResult { class, people, row: row.encode() }
 }
 
 /// Works on a portal: a look, or recovery and apply.
@@ -200,7 +202,9 @@ async fn work(
     portal: &FleetPortal,
 ) -> Result<Worked, CliError> {
     let empty = rows::row(fleet, portal, PortalOutcome::Unchanged);
-    if let Some(row) = rows::row_without_round(fleet, portal, SystemClock.now()) {
+    if let Some(row) =
+        rows::row_without_round(fleet, portal, &surroundings.pauses, SystemClock.now())
+    {
         return Ok(Worked::Row(Box::new(row)));
     }
     if portal.mode == PortalMode::Drift {

@@ -6,6 +6,7 @@ mod plan_file;
 mod queue_row;
 mod report;
 mod revision;
+mod rollout_report;
 mod signature;
 
 pub use head::{FleetRecord, StoredPortal, decode_pause, encode_pause};
@@ -16,4 +17,5 @@ pub use report::{
     PortalOutcome, PortalRow,
 };
 pub use revision::{FleetRevision, RevisionContent, RevisionError};
+pub use rollout_report::{RolloutPhase, RolloutReport, WaveReport};
 pub use signature::{KeyError, RevisionSignature, SignatureError, SigningKey, TrustedKey};

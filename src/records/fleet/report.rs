@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rollout_report::{RolloutPhase, RolloutReport};
 use crate::records::sealed::RecordFormat;
 use crate::records::{FormatError, no_duplicate_keys};
 
@@ -22,7 +23,7 @@ pub const FLEET_REPORT_FORMAT: &str = "recard.fleet-report/v1";
 pub struct FleetReport {
     /// Always `recard.fleet-report/v1`.
     pub format: String,
-    /// The command: `plan`, `drift`, `apply` or `status`.
+    /// The command: `plan`, `drift`, `apply`, `status`, `publish`, `halt` or `rollback`.
     pub command: String,
     /// The name of the fleet.
     pub fleet: String,
@@ -42,6 +43,9 @@ pub struct FleetReport {
     /// The wave after which the run stopped by its stop rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_in: Option<String>,
+    /// The current revision and its rollout; missing if none was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutReport>,
     /// A row for each portal, in the order of the fleet.
     pub portals: Vec<PortalRow>,
 }
@@ -89,6 +93,12 @@ pub struct PortalRow {
     pub run: Option<String>,
     /// The milliseconds that the portal took.
     pub milliseconds: u32,
+    /// The digest of the revision that the portal is on, if one was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The seconds for which the portal has been due, if that is longer than its interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_seconds: Option<u32>,
     /// The command and the time of the round, in the report of `status`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRound>,
@@ -140,6 +150,8 @@ pub enum PortalOutcome {
     Stale,
     /// Another process works on it.
     Locked,
+    /// Workers leave it alone until `fleet retry`.
+    Parked,
     /// Cards are to be reset, or are held.
     Changes,
     /// Cards differ from the manifests, and no plan made that.
@@ -162,13 +174,14 @@ pub enum PortalOutcome {
 
 impl PortalOutcome {
     /// All outcomes, the worst first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Failed,
         Self::Partial,
         Self::Unknown,
         Self::Blocked,
         Self::Stale,
         Self::Locked,
+        Self::Parked,
         Self::Changes,
         Self::Drifted,
         Self::Applied,
@@ -190,6 +203,7 @@ impl PortalOutcome {
                 | Self::Blocked
                 | Self::Stale
                 | Self::Locked
+                | Self::Parked
         )
     }
 
@@ -207,6 +221,7 @@ impl PortalOutcome {
             Self::Blocked => "blocked",
             Self::Stale => "stale",
             Self::Locked => "locked",
+            Self::Parked => "parked",
             Self::Changes => "changes",
             Self::Drifted => "drifted",
             Self::Applied => "applied",
@@ -217,6 +232,19 @@ impl PortalOutcome {
             Self::NotReached => "not-reached",
             Self::NeverSeen => "never-seen",
         }
+    }
+}
+
+impl PortalRow {
+    /// Encodes the row, for the work queue.
+    pub fn encode(&self) -> String {
+        // A row holds texts and numbers only, which JSON always can.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Decodes a row; `None` if another recard wrote it in another way.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
 }
 
@@ -269,6 +297,16 @@ impl FleetReport {
         let format = value.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
         FORMAT.check(format)?;
         serde_json::from_value(value).map_err(FormatError::invalid)
+    }
+
+    /// Returns the number of portals that are overdue.
+    pub fn overdue(&self) -> usize {
+        self.portals.iter().filter(|row| row.overdue_seconds.is_some()).count()
+    }
+
+    /// Returns `true` if the rollout halted.
+    pub fn is_halted(&self) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.state == RolloutPhase::Halted)
     }
 
     /// Returns `true` if a portal needs a person.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::words::{self, RolloutLine};
 use crate::i18n::{Language, current_language};
 use crate::model::PortalId;
 use crate::records::Anonymizer;
@@ -32,6 +32,8 @@ fn sanitized(report: &FleetReport, anonymizer: &Anonymizer) -> FleetReport {
     let mut report = report.clone();
     report.fleet = anonymizer.replaced("fleet", &report.fleet);
     report.reason = anonymizer.replaced("text", &report.reason);
+    // Waves, actors and causes are names and free texts.
+    report.rollout = None;
     for row in &mut report.portals {
         row.portal = match PortalId::new(&row.portal) {
             Ok(portal) => anonymizer.portal(&portal).to_string(),
@@ -77,6 +79,10 @@ fn header(report: &FleetReport) -> String {
     let _ = writeln!(out, "<p>{}</p>", text(&report.reason));
     let _ = writeln!(out, "<p><b>{}</b></p>", text(&words::totals(report)));
     let _ = writeln!(out, "<p>{}</p>", text(&words::sums(report)));
+    for RolloutLine { text: line, is_alarm } in words::rollout(report) {
+        let class = if is_alarm { " class=\"alarm\"" } else { "" };
+        let _ = writeln!(out, "<p{class}>{}</p>", text(&line));
+    }
     for found in &report.violations {
         let _ = writeln!(out, "<p class=\"alarm\">{}</p>", text(&words::violation(found)));
     }

@@ -23,6 +23,8 @@ pub(super) fn csv(report: &FleetReport) -> String {
         "milliseconds",
         "new",
         "labels",
+        "revision",
+        "overdue",
     ]);
     for row in &report.portals {
         let labels = row.labels.iter().map(|(key, value)| format!("{key}={value}"));
@@ -41,6 +43,8 @@ pub(super) fn csv(report: &FleetReport) -> String {
             &row.milliseconds,
             &row.new,
             &labels,
+            &row.revision.as_deref().unwrap_or_default(),
+            &row.overdue_seconds.map(|seconds| seconds.to_string()).unwrap_or_default(),
         ]);
     }
     table.into_text()

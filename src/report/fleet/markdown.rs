@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::words::{self, RolloutLine};
 use crate::records::fleet::FleetReport;
 use crate::report::RenderOptions;
 use crate::report::escape::{markdown, visible_line};
@@ -62,6 +62,10 @@ fn with_detail(
     );
     let _ = writeln!(out, "**{}**\n", cell(&words::totals(report)));
     let _ = writeln!(out, "{}\n", cell(&words::sums(report)));
+    for RolloutLine { text, is_alarm } in words::rollout(report) {
+        let (begin, end) = if is_alarm { ("> **", "**") } else { ("", "") };
+        let _ = writeln!(out, "{begin}{}{end}\n", cell(&text));
+    }
     for found in &report.violations {
         let _ = writeln!(out, "> **{}**\n", cell(&words::violation(found)));
     }

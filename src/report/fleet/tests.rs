@@ -33,6 +33,8 @@ fn report(portals: usize) -> FleetReport {
             detail: "in full".to_owned(),
             run: None,
             milliseconds: 20,
+            revision: None,
+            overdue_seconds: None,
             last: None,
             new: false,
         }
@@ -53,6 +55,7 @@ fn report(portals: usize) -> FleetReport {
             acknowledge: 1,
         }],
         stopped_in: Some("rest".to_owned()),
+        rollout: None,
         portals: (0..portals).map(row).collect(),
     };
     report.count();

@@ -2,13 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use anstyle::Style;
+
+use super::words::{self, RolloutLine};
 use crate::records::fleet::{FleetReport, PortalRow};
 use crate::report::style::{BAD, GOOD, HEADING, WARNING};
 use crate::report::visible;
 
 /// Number of groups of failures that are listed, with two lines each.
 const MAX_GROUPS: usize = 15;
+
+/// Number of groups beside a rollout, which takes up to nine lines.
+const MAX_GROUPS_BESIDE_ROLLOUT: usize = 10;
 
 /// Number of portals of a group that are named.
 const MAX_NAMED: usize = 5;
@@ -26,11 +31,16 @@ pub(super) fn render(report: &FleetReport) -> String {
     let _ = writeln!(out, "{HEADING}{}{HEADING:#}", line(&words::headline(report)));
     let _ = writeln!(out, "  {}", line(&words::totals(report)));
     let _ = writeln!(out, "  {}", words::sums(report));
+    for RolloutLine { text, is_alarm } in words::rollout(report) {
+        let style = if is_alarm { BAD } else { Style::new() };
+        let _ = writeln!(out, "  {style}{}{style:#}", line(&text));
+    }
     let failures = report.failures();
     if !failures.is_empty() {
         let _ = writeln!(out, "\n{HEADING}{}{HEADING:#}", tr!("Portals that need a person"));
     }
-    for group in failures.iter().take(MAX_GROUPS) {
+    let most = if report.rollout.is_some() { MAX_GROUPS_BESIDE_ROLLOUT } else { MAX_GROUPS };
+    for group in failures.iter().take(most) {
         let cause: String = line(group.cause).chars().take(MAX_CAUSE).collect();
         let outcome = words::outcome(group.outcome);
         let number = group.portals.len();
@@ -38,7 +48,7 @@ pub(super) fn render(report: &FleetReport) -> String {
         let names = group.portals.iter().map(|row| row.portal.as_str());
         let _ = writeln!(out, "    {}", line(&words::names(names, MAX_NAMED)));
     }
-    if let Some(more @ 1..) = failures.len().checked_sub(MAX_GROUPS) {
+    if let Some(more @ 1..) = failures.len().checked_sub(most) {
         let _ = writeln!(out, "  {}", tr!("and {n} more cause" | "and {n} more causes" % more));
     }
     let largest = report.largest(MAX_LARGEST);

@@ -1,7 +1,11 @@
 //! Words of a fleet report for people.
 
+use jiff::Timestamp;
+
 use crate::i18n::Text;
-use crate::records::fleet::{FleetReport, FleetViolation, PortalOutcome};
+use crate::records::fleet::{
+    FleetReport, FleetViolation, PortalOutcome, RolloutPhase, RolloutReport, WaveReport,
+};
 
 /// Returns an outcome in words.
 pub(super) fn outcome(outcome: PortalOutcome) -> Text {
@@ -12,6 +16,7 @@ pub(super) fn outcome(outcome: PortalOutcome) -> Text {
         PortalOutcome::Blocked => tr!("blocked by a guard"),
         PortalOutcome::Stale => tr!("plan out of date"),
         PortalOutcome::Locked => tr!("locked"),
+        PortalOutcome::Parked => tr!("parked"),
         PortalOutcome::Changes => tr!("with changes"),
         PortalOutcome::Drifted => tr!("drifted"),
         PortalOutcome::Applied => tr!("applied"),
@@ -58,6 +63,85 @@ pub(super) fn totals(report: &FleetReport) -> String {
     let totals = PortalOutcome::ALL.iter().filter_map(|one| Some((one, report.totals.get(one)?)));
     let words = totals.map(|(one, number)| format!("{number} {}", outcome(*one)));
     words.collect::<Vec<_>>().join(", ")
+}
+
+/// Number of waves of a rollout that are listed.
+const MAX_WAVES: usize = 6;
+
+/// Line about a rollout.
+pub(super) struct RolloutLine {
+    pub(super) text: Text,
+    /// `true` if it needs a person.
+    pub(super) is_alarm: bool,
+}
+
+/// Returns the lines about the rollout and about portals that are overdue.
+pub(super) fn rollout(report: &FleetReport) -> Vec<RolloutLine> {
+    let mut lines = Vec::new();
+    let mut add = |text, is_alarm| lines.push(RolloutLine { text, is_alarm });
+    if let Some(rollout) = &report.rollout {
+        add(published(rollout), false);
+        let at = |time: Option<Timestamp>| time.map(shown).unwrap_or_default();
+        let since = at(rollout.since);
+        match rollout.state {
+            RolloutPhase::Running => add(tr!("Rollout under way"), false),
+            RolloutPhase::Complete => add(tr!("Rollout complete since {since}", since), false),
+            RolloutPhase::Halted => {
+                let cause = &rollout.shown_cause;
+                let cause = if cause.is_empty() { &rollout.cause } else { cause };
+                add(tr!("Rollout halted at {since}: {cause}", since, cause), true);
+            }
+        }
+        let open = rollout.waves.iter().take_while(|wave| wave.opened.is_some()).count();
+        let first = (open + 2).saturating_sub(MAX_WAVES);
+        for wave in rollout.waves.iter().skip(first).take(MAX_WAVES) {
+            add(wave_line(wave), false);
+        }
+    }
+    match report.overdue() {
+        0 => {}
+        overdue => add(tr!("{n} portal is overdue" | "{n} portals are overdue" % overdue), true),
+    }
+    lines
+}
+
+fn shown(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn published(rollout: &RolloutReport) -> Text {
+    let revision = rollout.revision.rsplit(':').next().unwrap_or_default();
+    let revision: String = revision.chars().take(12).collect();
+    let by = if rollout.actor.is_empty() { "?" } else { &rollout.actor };
+    let at = shown(rollout.published);
+    match &rollout.commit {
+        Some(commit) => {
+            let commit: String = commit.chars().take(12).collect();
+            tr!(
+                "Revision {revision}, published {at} by {by}, commit {commit}",
+                revision,
+                at,
+                by,
+                commit
+            )
+        }
+        None => tr!("Revision {revision}, published {at} by {by}", revision, at, by),
+    }
+}
+
+fn wave_line(wave: &WaveReport) -> Text {
+    let WaveReport { name, opened, portals, counted, done, failed, people } = wave;
+    match opened {
+        None => tr!("wave {name}: not open, {portals} portals", name, portals),
+        Some(_) => tr!(
+            "wave {name}: {done} of {counted} portals done, {failed} failed, {people} people reset",
+            name,
+            done,
+            counted,
+            failed,
+            people
+        ),
+    }
 }
 
 /// Returns a violation in words.

@@ -7,6 +7,7 @@ mod card_kinds;
 mod crash;
 mod drift;
 mod fault_scripts;
+mod fleet_revisions;
 mod fleets;
 mod guards;
 #[cfg(unix)]

@@ -49,7 +49,7 @@ async fn apply(
         deadline: Some(global.deadline.unwrap_or(rounds.portal_deadline)),
         ..global.clone()
     };
-    let surroundings = surroundings(outputs.ui, global, rounds, interrupt);
+    let surroundings = surroundings(outputs.ui, global, rounds, interrupt).await?;
     let named = arguments.fleet.files();
     let (file, all) = match sole_plan_file(&named) {
         Some(path) => (read(path)?, None),
@@ -132,7 +132,7 @@ async fn plan(
     };
     let looked = async { Ok(plans::look(surroundings, fleet, &portals, &options).await) };
     let (rows, planned) = interrupt.unless_cancelled(looked).await?;
-    let before = reports::known_portals(surroundings.global, &fleet.name)?;
+    let before = reports::known_portals(surroundings.global, &fleet.name).await?;
     let mut violations = guards::violations(&fleet.guards, &rows);
     violations.extend(guards::lost_portals(&fleet.guards, &before, &loaded.all));
     Ok((plans::plan_file(fleet, &rows, planned, &violations), Some(loaded.all)))

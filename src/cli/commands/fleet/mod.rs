@@ -1,7 +1,11 @@
 //! `recard fleet`: the commands over many portals, one file each.
 
 mod apply;
+mod halt;
+mod pauses;
 mod plan;
+mod publish;
+mod rollback;
 mod status;
 mod validate;
 
@@ -23,5 +27,11 @@ pub(in crate::cli) async fn run(
         FleetAction::Drift(arguments) => plan::drift(ui, global, arguments, interrupt).await,
         FleetAction::Apply(arguments) => apply::run(ui, global, arguments, interrupt).await,
         FleetAction::Status(arguments) => status::run(ui, global, arguments, interrupt).await,
+        FleetAction::Publish(arguments) => publish::run(ui, global, arguments, interrupt).await,
+        FleetAction::Pause(arguments) => pauses::pause(ui, global, arguments, interrupt).await,
+        FleetAction::Unpause(arguments) => pauses::unpause(ui, global, arguments, interrupt).await,
+        FleetAction::Retry(arguments) => pauses::retry(ui, global, arguments, interrupt).await,
+        FleetAction::Halt(arguments) => halt::run(ui, global, arguments, interrupt).await,
+        FleetAction::Rollback(arguments) => rollback::run(ui, global, arguments, interrupt).await,
     }
 }

@@ -9,13 +9,14 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::fleet::plans::{Look, LookOptions};
 use crate::cli::fleet::portal_session::Surroundings;
-use crate::cli::fleet::{files, guards, plans, reports};
+use crate::cli::fleet::{files, guards, plans, reports, state};
 use crate::cli::output::{self, Outputs};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, next_command};
 use crate::manifest::FleetPortal;
 use crate::portal::TotalRate;
+use crate::ports::FleetState as _;
 use crate::records::fleet::FleetPlanFile;
 use crate::report::Purpose;
 use crate::store::write_whole;
@@ -71,15 +72,17 @@ pub(super) fn open<'a>(
 }
 
 /// Returns the surroundings of the portals of a command.
-pub(super) fn surroundings<'a>(
+pub(super) async fn surroundings<'a>(
     ui: &Ui,
     global: &'a GlobalArgs,
     rounds: &'a RoundsArgs,
     interrupt: &'a Interrupt,
-) -> Surroundings<'a> {
+) -> Result<Surroundings<'a>, CliError> {
     let secrets = rounds.secrets.as_deref();
     let total_rate = rounds.total_rate.and_then(TotalRate::new).map(Arc::new);
-    Surroundings { global, ui: ui.without_notes(), interrupt, secrets, total_rate, held: None }
+    let pauses = state::open(global).pauses().await?;
+    let ui = ui.without_notes();
+    Ok(Surroundings { global, ui, interrupt, secrets, pauses, total_rate, held: None })
 }
 
 struct Request<'a> {
@@ -110,12 +113,12 @@ async fn look(
         concurrency: rounds.concurrency,
         deadline: rounds.portal_deadline,
     };
-    let surroundings = surroundings(outputs.ui, global, rounds, interrupt);
+    let surroundings = surroundings(outputs.ui, global, rounds, interrupt).await?;
     let looked = async { Ok(plans::look(&surroundings, fleet, &portals, &options).await) };
     let (rows, planned) = interrupt.unless_cancelled(looked).await?;
     let mut violations = guards::violations(&fleet.guards, &rows);
     if request.look != Look::Drift {
-        let before = reports::known_portals(global, &fleet.name)?;
+        let before = reports::known_portals(global, &fleet.name).await?;
         violations.extend(guards::lost_portals(&fleet.guards, &before, &loaded.all));
     }
     if let Some(path) = request.out {

@@ -1,21 +1,18 @@
 //! `recard fleet status`: what is known of each portal, from the store alone.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::cli::args::{FleetStatusArgs, GlobalArgs};
-use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::fleet::{files, reports, rows};
+use crate::cli::fleet::{files, publishing, reports, state, statuses};
 use crate::cli::output::Outputs;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::manifest::FleetPortal;
-use crate::ports::Clock as _;
-use crate::records::fleet::{FleetCounts, PortalOutcome, PortalRow};
+use crate::ports::FleetState as _;
+use crate::records::fleet::{FleetReport, PortalOutcome};
 use crate::report::Purpose;
-use crate::store::Store;
 
 /// Shows the last round of each portal, and runs that were cut since.
 pub(super) async fn run(
@@ -35,67 +32,34 @@ async fn show(
     arguments: &FleetStatusArgs,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
-    let started = Instant::now();
-    let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
-    let fleet = &loaded.fleet;
-    let path = reports::kept_file(global.store.folder(), &fleet.name);
-    let mut known: BTreeMap<String, PortalRow> = BTreeMap::new();
-    if path.exists() {
-        let rows = reports::read(&path)?.portals.into_iter();
-        known.extend(rows.map(|row| (row.portal.clone(), row)));
-    } else {
+    let report = interrupt.unless_cancelled(report(outputs, global, arguments, interrupt)).await?;
+    if report.portals.iter().all(|row| row.outcome == PortalOutcome::NeverSeen) {
         outputs.ui.note(tr!("no round over this fleet is in the store {}", global.store));
     }
-    let now = SystemClock.now();
-    let mut row = |portal: &FleetPortal| {
-        let declared = rows::row(fleet, portal, PortalOutcome::NeverSeen);
-        let last = known.remove(portal.name()).map_or_else(
-            || declared.clone(),
-            // Labels and waves are those of now.
-            |row| PortalRow {
-                wave: declared.wave.clone(),
-                labels: declared.labels.clone(),
-                counts: pending(&row),
-                ..row
-            },
-        );
-        let of_fleet = rows::row_without_round(fleet, portal, now);
-        of_fleet.map(|row| PortalRow { last: last.last.clone(), ..row }).unwrap_or(last)
-    };
-    let mut rows = Vec::with_capacity(fleet.portals.len());
-    for portal in &fleet.portals {
-        rows.push(with_cut_run(global, portal, row(portal)).await?);
-    }
-    let name = (&*fleet.name, &*fleet.reason);
-    let report = reports::report("status", name, rows, Vec::new(), started);
     outputs.write_fleet(&report)?;
     Ok(reports::exit_code(&report, exit::DONE, false))
 }
 
-/// Returns the numbers of what is left: resets that were done are not.
-fn pending(row: &PortalRow) -> FleetCounts {
-    match row.last.as_ref().is_some_and(|last| last.command == "apply") {
-        true => FleetCounts { people: 0, reset: 0, ..row.counts },
-        false => row.counts,
-    }
-}
-
-/// Marks a portal whose last run was cut: nothing is written to it before `recard recover`.
-async fn with_cut_run(
+async fn report(
+    outputs: &Outputs<'_>,
     global: &GlobalArgs,
-    portal: &FleetPortal,
-    mut row: PortalRow,
-) -> Result<PortalRow, CliError> {
-    let Some(name) = &portal.portal else { return Ok(row) };
-    if let Some(run) = Store::open(&global.store, name)?.unfinished().await? {
-        row.outcome = PortalOutcome::Failed;
-        row.run = Some(run.to_string());
-        rows::set_cause(
-            &mut row,
-            &tr!(
-                "a run was cut before its end, or is under way; `recard recover` finds out what became of it"
-            ),
-        );
+    arguments: &FleetStatusArgs,
+    interrupt: &Interrupt,
+) -> Result<FleetReport, CliError> {
+    let started = Instant::now();
+    let state = state::open(global);
+    let FleetStatusArgs { fleet: named, name, .. } = arguments;
+    let is_file = !named.named().is_empty() || Path::new("fleet.yaml").exists();
+    if name.is_some() || (!is_file && !state.fleets().await?.is_empty()) {
+        let (name, _) = state::find(&state, name.as_deref()).await?;
+        let mut report = publishing::report(global, &state, "status", &name, started).await?;
+        if let Some(selector) = &named.selector {
+            report.portals.retain(|row| selector.matches(&row.labels));
+            report.count();
+        }
+        return Ok(report);
     }
-    Ok(row)
+    let loaded = files::load(outputs, named, interrupt).await?;
+    let view = state.view(&loaded.fleet.name).await?;
+    statuses::report(global, "status", &loaded.fleet, view.as_ref(), started).await
 }

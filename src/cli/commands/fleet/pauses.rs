@@ -1,0 +1,148 @@
+//! `recard fleet pause`, `unpause` and `retry`: portals that workers and commands leave alone.
+
+use crate::cli::args::{FleetPauseArgs, FleetPortalsArgs, GlobalArgs};
+use crate::cli::clock::SystemClock;
+use crate::cli::error::CliError;
+use crate::cli::fleet::state;
+use crate::cli::signals::Interrupt;
+use crate::cli::ui::Ui;
+use crate::cli::value_parsers::Until;
+use crate::cli::{env, exit};
+use crate::model::PortalId;
+use crate::ports::{Clock as _, CommandPause, FleetState as _, FleetView};
+use crate::store::Fleets;
+
+/// Pauses portals.
+pub(super) async fn pause(
+    ui: &Ui,
+    global: &GlobalArgs,
+    arguments: &FleetPauseArgs,
+    interrupt: &Interrupt,
+) -> Result<u8, CliError> {
+    let FleetPauseArgs { portals, until, reason } = arguments;
+    if reason.trim().is_empty() {
+        return Err(CliError::new(exit::USAGE, tr!("--reason is empty"))
+            .hint(tr!("say why: it stands in every report")));
+    }
+    let at = SystemClock.now();
+    let until = match until {
+        None => None,
+        Some(Until::At(time)) => Some(*time),
+        Some(Until::In(time)) => Some(at.checked_add(*time).map_err(|_| {
+            CliError::new(exit::USAGE, tr!("the end of the pause is too far away"))
+        })?),
+    };
+    if until.is_some_and(|until| until <= at) {
+        return Err(CliError::new(exit::USAGE, tr!("the end of the pause is over already")));
+    }
+    let pause = CommandPause { until, at, by: env::actor(), reason: reason.trim().to_owned() };
+    let work = async {
+        let state = state::open(global);
+        let portals = chosen(&state, portals).await?;
+        state.set_pause(&portals, Some(&pause)).await?;
+        Ok(portals.len())
+    };
+    let number = interrupt.unless_cancelled(work).await?;
+    ui.changed(&format!("{}\n", tr!("{n} portal is paused" | "{n} portals are paused" % number)))?;
+    Ok(exit::DONE)
+}
+
+/// Ends pauses by command. A pause in the fleet manifest holds on.
+pub(super) async fn unpause(
+    ui: &Ui,
+    global: &GlobalArgs,
+    arguments: &FleetPortalsArgs,
+    interrupt: &Interrupt,
+) -> Result<u8, CliError> {
+    let work = async {
+        let state = state::open(global);
+        let portals = chosen(&state, arguments).await?;
+        let before = state.pauses().await?;
+        let paused: Vec<PortalId> =
+            portals.iter().filter(|portal| before.contains_key(portal)).cloned().collect();
+        state.set_pause(&paused, None).await?;
+        let declared = declared_pauses(&state, &portals).await?;
+        Ok((paused.len(), declared))
+    };
+    let (number, declared) = interrupt.unless_cancelled(work).await?;
+    ui.changed(&format!(
+        "{}\n",
+        tr!("{n} portal is no longer paused by command"
+            | "{n} portals are no longer paused by command" % number)
+    ))?;
+    if !declared.is_empty() {
+        let names = declared.iter().map(PortalId::as_str).collect::<Vec<_>>().join(", ");
+        ui.warn(tr!("a pause in the fleet manifest holds on: {names}", names));
+    }
+    Ok(exit::DONE)
+}
+
+/// Frees parked portals.
+pub(super) async fn retry(
+    ui: &Ui,
+    global: &GlobalArgs,
+    arguments: &FleetPortalsArgs,
+    interrupt: &Interrupt,
+) -> Result<u8, CliError> {
+    let work = async {
+        let state = state::open(global);
+        let portals = chosen(&state, arguments).await?;
+        Ok(state.retry(&portals).await?)
+    };
+    let freed = interrupt.unless_cancelled(work).await?;
+    ui.changed(&format!(
+        "{}\n",
+        tr!("{n} portal is no longer parked" | "{n} portals are no longer parked" % freed.len())
+    ))?;
+    Ok(exit::DONE)
+}
+
+/// Returns the portals of a command: those that it names, or those of the published fleet with the
+/// labels that it selects.
+async fn chosen(state: &Fleets, arguments: &FleetPortalsArgs) -> Result<Vec<PortalId>, CliError> {
+    let FleetPortalsArgs { portals, selector, name } = arguments;
+    let Some(selector) = selector else {
+        let known = views(state).await?;
+        let is_known = |portal: &&PortalId| known.iter().any(|view| has(view, portal));
+        // A fleet that no worker reconciles is published nowhere.
+        if let Some(unknown) = portals.iter().find(|portal| !known.is_empty() && !is_known(portal))
+        {
+            return Err(CliError::general(tr!(
+                "no published fleet has the portal {unknown}",
+                unknown
+            )));
+        }
+        return Ok(portals.clone());
+    };
+    let (_, view) = state::find(state, name.as_deref()).await?;
+    let selected = view.portals.iter().map(|portal| &portal.published);
+    let selected = selected.filter(|portal| selector.matches(&portal.labels));
+    let selected: Vec<PortalId> = selected.map(|portal| portal.portal.clone()).collect();
+    if selected.is_empty() {
+        return Err(CliError::general(tr!("no portal has the labels that --selector wants"))
+            .hint(tr!("an empty selection is more often a mistake than a wish")));
+    }
+    Ok(selected)
+}
+
+async fn views(state: &Fleets) -> Result<Vec<FleetView>, CliError> {
+    let mut views = Vec::new();
+    for fleet in state.fleets().await? {
+        views.extend(state.view(&fleet).await?);
+    }
+    Ok(views)
+}
+
+fn has(view: &FleetView, portal: &PortalId) -> bool {
+    view.portals.iter().any(|one| one.published.portal == *portal)
+}
+
+/// Returns those of some portals that a pause in a fleet manifest still holds for.
+async fn declared_pauses(state: &Fleets, portals: &[PortalId]) -> Result<Vec<PortalId>, CliError> {
+    let views = views(state).await?;
+    let paused = views.iter().flat_map(|view| {
+        view.portals.iter().filter(|portal| portal.is_paused(view.now)).map(|one| &one.published)
+    });
+    let paused = paused.filter(|published| portals.contains(&published.portal));
+    Ok(paused.map(|published| published.portal.clone()).collect())
+}

@@ -1,0 +1,113 @@
+//! `recard fleet publish`: makes a fleet the current revision of the store, which workers
+//! reconcile.
+
+use std::time::Instant;
+
+use crate::cli::args::{FleetPublishArgs, GlobalArgs};
+use crate::cli::error::CliError;
+use crate::cli::fleet::files::{self, FleetOnDisk};
+use crate::cli::fleet::{guards, publication, publishing, reports, state, statuses};
+use crate::cli::output::Outputs;
+use crate::cli::signals::Interrupt;
+use crate::cli::ui::Ui;
+use crate::cli::{env, exit, git_log, sources};
+use crate::diagnostic::Diagnostic;
+use crate::ports::{FleetHead, FleetState as _, Publisher, RolloutState};
+use crate::records::fleet::FleetRevision;
+use crate::report::Purpose;
+
+/// Publishes a fleet.
+pub(super) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    arguments: &FleetPublishArgs,
+    interrupt: &Interrupt,
+) -> Result<u8, CliError> {
+    reports::check_formats(&arguments.output_args)?;
+    let outputs = Outputs::open(ui, Purpose::Show, &arguments.output_args)?;
+    let work = publish(&outputs, global, arguments, interrupt);
+    outputs.finish(interrupt.unless_cancelled(work).await)
+}
+
+async fn publish(
+    outputs: &Outputs<'_>,
+    global: &GlobalArgs,
+    arguments: &FleetPublishArgs,
+    interrupt: &Interrupt,
+) -> Result<u8, CliError> {
+    let started = Instant::now();
+    if arguments.fleet.selector.is_some() {
+        return Err(CliError::new(
+            exit::USAGE,
+            tr!("a revision holds the whole fleet; leave --selector out"),
+        ));
+    }
+    let key = arguments.signing_key.as_deref().map(publication::signing_key).transpose()?;
+    let named = arguments.fleet.files();
+    let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
+    show_problems(outputs, &loaded, arguments.strict)?;
+    let FleetOnDisk { fleet, all, sources } = &loaded;
+    let mut revision = FleetRevision::new(fleet, sources, named.len())
+        .map_err(|problem| publication::unfit(&problem))?;
+    let file = named.first().cloned().unwrap_or_default();
+    let commit = match env::commit() {
+        Some(commit) => Some(commit),
+        None => git_log::head(&file).await,
+    };
+    let publisher = Publisher { commit, actor: env::actor() };
+    revision.commit.clone_from(&publisher.commit);
+    revision.actor.clone_from(&publisher.actor);
+    if let Some(key) = &key {
+        revision.sign(key);
+    }
+    let state = state::open(global);
+    let view = state.view(&fleet.name).await?;
+    let head = view.as_ref().map(|view| &view.head);
+    let is_current = head.is_some_and(|head| head.revision == revision.digest);
+    if let Some(head) = head.filter(|head| is_current && is_halted(head))
+        && arguments.expect.is_none()
+    {
+        return Err(CliError::refused(tr!(
+            "the rollout of this very revision is halted; nothing was published"
+        ))
+        .hint(tr!("to begin it anew: --expect {}", head.revision)));
+    }
+    let commit = publisher.commit.as_deref();
+    let expected = publication::expected(arguments.expect.as_ref(), head, &file, commit).await;
+    if is_current && expected.is_err() {
+        outputs.ui.note(tr!("this revision is the current one already"));
+    } else {
+        let expected = expected?;
+        let before = reports::known_portals(global, &fleet.name).await?;
+        if let Some(lost) = guards::lost_portals(&fleet.guards, &before, all) {
+            let view = view.as_ref();
+            let mut report = statuses::report(global, "publish", fleet, view, started).await?;
+            report.violations.push(lost);
+            return publishing::refuse(outputs, &report);
+        }
+        let publication = publication::new(fleet, &revision, expected, publisher)?;
+        publishing::publish(&state, &publication).await?;
+        outputs.ui.note(tr!("{} is the current revision", revision.digest));
+    }
+    let name = ("publish", &*fleet.name);
+    publishing::finish(outputs, global, &state, name, arguments.wait, started).await
+}
+
+/// Shows the problems of single portals, which `--strict` refuses.
+fn show_problems(
+    outputs: &Outputs<'_>,
+    loaded: &FleetOnDisk,
+    is_strict: bool,
+) -> Result<(), CliError> {
+    let problems = loaded.problems();
+    if is_strict && problems.iter().any(Diagnostic::is_error) {
+        let harm = tr!("nothing was published");
+        return Err(sources::refuse(outputs, &problems, &loaded.sources, &harm));
+    }
+    sources::show(outputs.ui, &problems, &loaded.sources);
+    Ok(())
+}
+
+fn is_halted(head: &FleetHead) -> bool {
+    matches!(head.rollout.state, RolloutState::Halted { .. })
+}

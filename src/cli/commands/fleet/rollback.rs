@@ -1,0 +1,73 @@
+//! `recard fleet rollback`: publishes the revision before.
+//!
+//! Portals on the revision that is withdrawn go back at once; others wait for their wave. Cards
+//! that were reset are put back by `recard restore`, never by this command.
+
+use std::time::Instant;
+
+use crate::cli::args::{Expectation, FleetRollbackArgs, GlobalArgs};
+use crate::cli::env;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::fleet::{publication, publishing, reports, state};
+use crate::cli::output::Outputs;
+use crate::cli::signals::Interrupt;
+use crate::cli::ui::Ui;
+use crate::ports::Publisher;
+use crate::report::Purpose;
+
+/// Publishes the revision before the current one.
+pub(super) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    arguments: &FleetRollbackArgs,
+    interrupt: &Interrupt,
+) -> Result<u8, CliError> {
+    reports::check_formats(&arguments.output_args)?;
+    let outputs = Outputs::open(ui, Purpose::Show, &arguments.output_args)?;
+    let work = roll_back(&outputs, global, arguments);
+    outputs.finish(interrupt.unless_cancelled(work).await)
+}
+
+async fn roll_back(
+    outputs: &Outputs<'_>,
+    global: &GlobalArgs,
+    arguments: &FleetRollbackArgs,
+) -> Result<u8, CliError> {
+    let started = Instant::now();
+    let trusted = publication::trusted_keys(&arguments.trusted_key)?;
+    let state = state::open(global);
+    let (name, view) = state::find(&state, arguments.name.as_deref()).await?;
+    let head = &view.head;
+    if let Some(expected) = &arguments.expect
+        && *expected != Expectation::Revision(head.revision)
+    {
+        return Err(publication::overtaken(Some(head.revision)));
+    }
+    let Some(previous) = head.previous else {
+        return Err(CliError::general(tr!("the fleet {name} has no revision before", name)));
+    };
+    let revision = state::revision(&state, previous).await?;
+    if !trusted.is_empty() {
+        revision.check_signature(&trusted).map_err(|problem| {
+            let problem = publishing::signature_problem(&problem);
+            CliError::new(exit::REFUSED, tr!("{previous}: {problem}", previous, problem))
+        })?;
+    }
+    let Some(fleet) = revision.load().fleet else {
+        return Err(CliError::general(tr!(
+            "this recard cannot read the revision {digest}",
+            digest = previous
+        )));
+    };
+    // The commit of the withdrawn revision stays the one that the next must follow, so that its
+    // own pipeline does not publish it again.
+    let publisher = Publisher { commit: head.publisher.commit.clone(), actor: env::actor() };
+    let mut publication = publication::new(&fleet, &revision, Some(head.revision), publisher)?;
+    publication.withdrawn = Some(head.revision);
+    publishing::publish(&state, &publication).await?;
+    outputs.ui.note(tr!(
+        "cards that were reset stay reset; `recard restore RUN` puts them back, portal by portal"
+    ));
+    publishing::finish(outputs, global, &state, ("rollback", &name), arguments.wait, started).await
+}

@@ -1,0 +1,158 @@
+//! Publications of a fleet: what a store gets, and which revision must be the current one.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::cli::args::Expectation;
+use crate::cli::error::CliError;
+use crate::cli::git_log;
+use crate::i18n::Text;
+use crate::manifest::{Fleet, FleetPortal};
+use crate::model::Digest;
+use crate::ports::{
+    DeclaredPause, FleetHead, Publication, PublishedPortal, Publisher, RolloutWave,
+};
+use crate::records::fleet::{FleetRevision, RevisionError, SigningKey, TrustedKey};
+use crate::store::read_whole;
+
+/// Maximum size of a key file that is read.
+const MAX_KEY_BYTES: u64 = 64 << 10;
+
+/// Makes the publication of a revision.
+pub(in crate::cli) fn new(
+    fleet: &Fleet,
+    revision: &FleetRevision,
+    expected: Option<Digest>,
+    publisher: Publisher,
+) -> Result<Publication, CliError> {
+    let unwritable =
+        |problem| CliError::general(tr!("the revision cannot be written: {problem}", problem));
+    Ok(Publication {
+        fleet: fleet.name.to_string(),
+        revision: revision.digest,
+        document: revision.encode().map_err(unwritable)?,
+        expected,
+        publisher,
+        waves: fleet
+            .waves
+            .iter()
+            .map(|wave| RolloutWave { name: wave.name.clone(), settle: wave.settle, opened: None })
+            .collect(),
+        stop: fleet.stop,
+        portals: fleet.portals.iter().filter_map(published).collect(),
+        withdrawn: None,
+    })
+}
+
+/// Returns a portal as it is published; `None` for the broken entry of a portal without a name.
+fn published(portal: &FleetPortal) -> Option<PublishedPortal> {
+    let pause = portal.pause.as_ref().map(|pause| DeclaredPause {
+        until: pause.until.and_then(|day| {
+            let midnight: Option<Timestamp> = format!("{day}T00:00:00Z").parse().ok();
+            midnight
+        }),
+        reason: pause.reason.to_string(),
+    });
+    Some(PublishedPortal {
+        portal: portal.portal.clone()?,
+        wave: portal.wave,
+        labels: portal.labels.clone(),
+        every: portal.every,
+        pause,
+    })
+}
+
+/// Returns the error of a fleet that cannot be a revision.
+pub(in crate::cli) fn unfit(problem: &RevisionError) -> CliError {
+    match problem {
+        RevisionError::NotText(file) => CliError::general(tr!("{file} is not UTF-8", file)),
+        RevisionError::Secret(file) => CliError::general(tr!("{file} holds a secret", file))
+            .hint(tr!("remove it, and make a new webhook: a revision must hold none")),
+        RevisionError::NotSelfContained => CliError::general(tr!(
+            "the files of the fleet do not make the same fleet in another folder"
+        ))
+        .hint(tr!("name files relative to the one that they stand in, below one folder")),
+        RevisionError::Format(problem) => {
+            CliError::general(tr!("the revision cannot be written: {problem}", problem))
+        }
+    }
+}
+
+/// Returns the revision that must be the current one. Without `--expect`, the commit of the current
+/// one must be an ancestor of that of the new one, so that a late pipeline overtakes none.
+pub(in crate::cli) async fn expected(
+    stated: Option<&Expectation>,
+    head: Option<&FleetHead>,
+    file: &Path,
+    commit: Option<&str>,
+) -> Result<Option<Digest>, CliError> {
+    let current = head.map(|head| head.revision);
+    match (stated, head) {
+        (Some(Expectation::Nothing), _) => Ok(None),
+        (Some(Expectation::Revision(digest)), _) => Ok(Some(*digest)),
+        (None, None) => Ok(None),
+        (None, Some(head)) => {
+            let (before, after) = (head.publisher.commit.as_deref(), commit);
+            let refused = |why: Text| {
+                CliError::refused(why).hint(tr!(
+                    "look at what is current, and then state it: --expect {}",
+                    head.revision
+                ))
+            };
+            let (Some(before), Some(after)) = (before, after) else {
+                return Err(refused(tr!(
+                    "git does not tell if this fleet is newer than the current revision; nothing was published"
+                )));
+            };
+            match git_log::is_ancestor(file, before, after).await {
+                true => Ok(current),
+                false => Err(refused(tr!(
+                    "the current revision is of the commit {before}, which is no ancestor of {after} as far as git knows here; nothing was published",
+                    before,
+                    after
+                ))),
+            }
+        }
+    }
+}
+
+/// Returns the error of a publication that another one overtook.
+pub(in crate::cli) fn overtaken(current: Option<Digest>) -> CliError {
+    let text = match current {
+        Some(current) => tr!(
+            "the current revision is {current}, and not the expected one; nothing was published",
+            current
+        ),
+        None => tr!("the fleet has no revision yet; nothing was published"),
+    };
+    CliError::refused(text)
+        .hint(tr!("`recard fleet status` shows what is current; `--expect none` begins a fleet"))
+}
+
+/// Reads the private key of `--signing-key`.
+pub(in crate::cli) fn signing_key(path: &Path) -> Result<SigningKey, CliError> {
+    SigningKey::from_pem(&key_text(path)?).map_err(|_| {
+        CliError::general(tr!("{} holds no private key of Ed25519 in PEM", path.display()))
+            .hint(tr!("`openssl genpkey -algorithm ed25519 -out FILE` makes one"))
+    })
+}
+
+/// Reads the public keys of `--trusted-key`.
+pub(in crate::cli) fn trusted_keys(paths: &[PathBuf]) -> Result<Vec<TrustedKey>, CliError> {
+    let read = |path: &PathBuf| {
+        TrustedKey::from_pem(&key_text(path)?).map_err(|_| {
+            CliError::general(tr!("{} holds no public key of Ed25519 in PEM", path.display()))
+                .hint(tr!("`openssl pkey -in PRIVATE -pubout -out FILE` writes it"))
+        })
+    };
+    paths.iter().map(read).collect()
+}
+
+fn key_text(path: &Path) -> Result<String, CliError> {
+    let cannot = |problem: &dyn std::fmt::Display| {
+        CliError::general(tr!("cannot read the key {}: {problem}", path.display(), problem))
+    };
+    let bytes = read_whole(path, MAX_KEY_BYTES).map_err(|problem| cannot(&problem))?;
+    String::from_utf8(bytes).map_err(|problem| cannot(&problem))
+}

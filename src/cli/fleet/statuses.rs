@@ -1,0 +1,138 @@
+//! Status of a fleet: a row for each portal, from the store alone.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::rows::Pauses;
+use super::{reports, rows, state};
+use crate::cli::args::GlobalArgs;
+use crate::cli::clock::SystemClock;
+use crate::cli::error::CliError;
+use crate::i18n::Text;
+use crate::manifest::{Fleet, FleetPortal};
+use crate::model::PortalId;
+use crate::ports::{Clock as _, FleetState as _, FleetView, ParkReason, PortalState};
+use crate::records::fleet::{FleetCounts, FleetReport, PortalOutcome, PortalRow};
+use crate::store::Store;
+
+/// Makes the report of a fleet from the store: the last round of each portal, runs that were cut
+/// since, pauses, parked portals and the rollout.
+pub(in crate::cli) async fn report(
+    global: &GlobalArgs,
+    command: &str,
+    fleet: &Fleet,
+    view: Option<&FleetView>,
+    started: Instant,
+) -> Result<FleetReport, CliError> {
+    let path = reports::kept_file(global.store.folder(), &fleet.name);
+    let mut known: BTreeMap<String, PortalRow> = BTreeMap::new();
+    if path.exists() {
+        let rows = reports::read(&path)?.portals.into_iter();
+        known.extend(rows.map(|row| (row.portal.clone(), row)));
+    }
+    let pauses = state::open(global).pauses().await?;
+    let states: BTreeMap<&PortalId, &PortalState> = view
+        .iter()
+        .flat_map(|view| &view.portals)
+        .map(|portal| (&portal.published.portal, portal))
+        .collect();
+    let mut rows = Vec::with_capacity(fleet.portals.len());
+    for portal in &fleet.portals {
+        let state = portal.portal.as_ref().and_then(|name| states.get(name).copied());
+        let kept = known.remove(portal.name());
+        let row = row(fleet, portal, kept, state, &pauses);
+        let row = with_cut_run(global, portal, row).await?;
+        rows.push(match (state, view) {
+            (Some(state), Some(view)) => with_state(row, state, view),
+            _ => row,
+        });
+    }
+    let name = (&*fleet.name, &*fleet.reason);
+    let mut report = reports::report(command, name, rows, Vec::new(), started);
+    report.rollout = view.map(state::rollout_report);
+    Ok(report)
+}
+
+fn row(
+    fleet: &Fleet,
+    portal: &FleetPortal,
+    kept: Option<PortalRow>,
+    state: Option<&PortalState>,
+    pauses: &Pauses,
+) -> PortalRow {
+    let declared = rows::row(fleet, portal, PortalOutcome::NeverSeen);
+    let of_worker = state.and_then(|state| state.queue.row.as_deref()).and_then(PortalRow::parse);
+    let at = |row: &PortalRow| row.last.as_ref().map(|last| last.at);
+    let last = kept.into_iter().chain(of_worker).max_by_key(at);
+    let last = last.map_or_else(
+        || declared.clone(),
+        // Labels and waves are those of now.
+        |row| PortalRow {
+            wave: declared.wave.clone(),
+            labels: declared.labels.clone(),
+            counts: pending(&row),
+            ..row
+        },
+    );
+    let of_fleet = rows::row_without_round(fleet, portal, pauses, SystemClock.now());
+    of_fleet.map(|row| PortalRow { last: last.last.clone(), ..row }).unwrap_or(last)
+}
+
+/// Returns the numbers of what is left: resets that were done are not.
+fn pending(row: &PortalRow) -> FleetCounts {
+    let writes = |command: &str| matches!(command, "apply" | "worker");
+    match row.last.as_ref().is_some_and(|last| writes(&last.command)) {
+        true => FleetCounts { people: 0, reset: 0, ..row.counts },
+        false => row.counts,
+    }
+}
+
+/// Adds what the store knows of a published portal.
+fn with_state(mut row: PortalRow, state: &PortalState, view: &FleetView) -> PortalRow {
+    row.revision = state.revision.map(|revision| revision.to_string());
+    let overdue = state.overdue(view.now).filter(|overdue| *overdue > state.published.every);
+    row.overdue_seconds =
+        overdue.map(|overdue| u32::try_from(overdue.as_secs()).unwrap_or(u32::MAX));
+    if let Some(parked) = &state.queue.parked {
+        row.outcome = PortalOutcome::Parked;
+        rows::set_cause(&mut row, &park_reason(&parked.reason));
+    }
+    row
+}
+
+/// Returns the words of the reason why a portal is parked.
+pub(in crate::cli) fn park_reason(reason: &ParkReason) -> Text {
+    match reason {
+        ParkReason::Deaths(deaths) => {
+            tr!("{n} worker ended while it held the portal; `recard fleet retry` frees it"
+                | "{n} workers ended while they held the portal; `recard fleet retry` frees it"
+                    % *deaths)
+        }
+        ParkReason::WebhookRefused(_) => tr!(
+            "the portal refuses the webhook for good; another secret in its place frees it, or `recard fleet retry`"
+        ),
+        ParkReason::RecoveryNeedsPerson(problem) => {
+            tr!("the recovery of a run needs a person: {problem}", problem)
+        }
+    }
+}
+
+/// Marks a portal whose last run was cut: nothing is written to it before `recard recover`.
+async fn with_cut_run(
+    global: &GlobalArgs,
+    portal: &FleetPortal,
+    mut row: PortalRow,
+) -> Result<PortalRow, CliError> {
+    let Some(name) = &portal.portal else { return Ok(row) };
+    if let Some(run) = Store::open(&global.store, name)?.unfinished().await? {
+        row.outcome = PortalOutcome::Failed;
+        row.run = Some(run.to_string());
+        rows::set_cause(
+            &mut row,
+            &tr!(
+                "a run was cut before its end, or is under way; `recard recover` finds out what became of it"
+            ),
+        );
+    }
+    Ok(row)
+}
