@@ -109,6 +109,11 @@ impl FleetFilesArgs {
         self.positional.iter().chain(&self.files).cloned().collect()
     }
 
+    /// Returns `true` if a file is named.
+    pub(in crate::cli) fn is_named(&self) -> bool {
+        !self.positional.is_empty() || !self.files.is_empty()
+    }
+
     /// Returns the files of the fleet.
     pub(in crate::cli) fn files(&self) -> Vec<PathBuf> {
         let named = self.named();

@@ -18,6 +18,9 @@ pub(in crate::cli) struct WorkerArgs {
     /// /run/secrets/recard
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) secrets: Option<PathBuf>,
+    /// Take only published revisions that this public key (PEM, Ed25519) signed; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) trusted_key: Vec<PathBuf>,
     /// Number of portals that are worked on at the same time
     #[arg(long, value_name = "NUMBER", value_parser = value_parsers::concurrency, default_value = "200")]
     pub(in crate::cli) slots: usize,

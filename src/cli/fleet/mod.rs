@@ -13,5 +13,6 @@ pub(super) mod rows;
 pub(super) mod sample;
 pub(super) mod state;
 pub(super) mod statuses;
+pub(super) mod worker_fleets;
 pub(super) mod worker_pages;
 pub(super) mod worker_rounds;

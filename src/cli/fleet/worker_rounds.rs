@@ -1,9 +1,6 @@
 //! Rounds of a worker over portals: recover, then apply, or a look where the mode is `drift`.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +8,7 @@ use super::applies::Applied;
 use super::plans::{self, Look, LookOptions};
 use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
 use super::rows::{self, Pauses};
+use super::worker_fleets::{FleetSource, KnownFleets, portal_of};
 use crate::app::{self, ApplyOptions, ManifestSet, RecoverOptions};
 use crate::cli::args::GlobalArgs;
 use crate::cli::clock::SystemClock;
@@ -25,7 +23,7 @@ use crate::cli::use_cases::use_case_error;
 use crate::engine::RecoveryError;
 use crate::fleet::worker::{LeaseTimes, RoundControl, RoundFailure, RoundOutcome, Rounds};
 use crate::manifest::{Fleet, FleetPortal, PortalMode};
-use crate::model::{Digest, PortalId};
+use crate::model::PortalId;
 use crate::portal::TotalRate;
 use crate::ports::{
     Claim, Clock as _, ParkReason, Rejection, RoundClass, RoundResult, SecretMark, StoreError,
@@ -41,9 +39,6 @@ const IN_USE: Duration = Duration::from_secs(60);
 /// Time until a portal whose records a newer version wrote is tried again.
 const FOR_NEWER: Duration = Duration::from_secs(300);
 
-/// Interval of a portal that is in no known fleet.
-const UNKNOWN_EVERY: Duration = Duration::from_secs(15 * 60);
-
 /// Rounds of a worker.
 pub(in crate::cli) struct WorkerRounds<'a> {
     pub(in crate::cli) global: &'a GlobalArgs,
@@ -53,27 +48,7 @@ pub(in crate::cli) struct WorkerRounds<'a> {
     pub(in crate::cli) total_rate: Option<Arc<TotalRate>>,
     pub(in crate::cli) lease: LeaseTimes,
     pub(in crate::cli) fleets: KnownFleets,
-}
-
-/// Fleets by the digests of their revisions. The last one is the newest.
-#[derive(Default)]
-pub(in crate::cli) struct KnownFleets(RefCell<(BTreeMap<Digest, Rc<Fleet>>, Option<Digest>)>);
-
-impl KnownFleets {
-    /// Adds the newest fleet.
-    pub(in crate::cli) fn add(&self, digest: Digest, fleet: Fleet) {
-        let mut known = self.0.borrow_mut();
-        known.0.insert(digest, Rc::new(fleet));
-        known.1 = Some(digest);
-    }
-
-    fn get(&self, digest: Digest) -> Option<Rc<Fleet>> {
-        self.0.borrow().0.get(&digest).cloned()
-    }
-
-    fn newest(&self) -> Option<Rc<Fleet>> {
-        self.get(self.0.borrow().1?)
-    }
+    pub(in crate::cli) source: FleetSource<'a>,
 }
 
 /// End of a round that is not stopped.
@@ -84,8 +59,14 @@ enum Worked {
 
 impl Rounds for WorkerRounds<'_> {
     async fn round(&self, claim: &Claim, control: &RoundControl) -> RoundOutcome {
-        let Some(fleet) = self.fleets.get(claim.revision) else {
-            return RoundOutcome::NotNow { due_in: IN_USE };
+        let fleet = match self.source.read(&self.fleets, claim.revision).await {
+            Ok(Some(fleet)) => fleet,
+            Ok(None) => return RoundOutcome::NotNow { due_in: IN_USE },
+            Err(problem) => {
+                let problem = problem.chain.first().map(|text| text.english().to_owned());
+                tracing::error!(portal = claim.portal.as_str(), problem, "no revision");
+                return RoundOutcome::NotNow { due_in: IN_USE };
+            }
         };
         let Some(portal) = portal_of(&fleet, &claim.portal) else {
             return RoundOutcome::NotNow { due_in: IN_USE };
@@ -157,13 +138,11 @@ impl Rounds for WorkerRounds<'_> {
     }
 
     fn every(&self, portal: &PortalId) -> Duration {
-        let fleet = self.fleets.newest();
-        let every = fleet.and_then(|fleet| portal_of(&fleet, portal).map(|portal| portal.every));
-        every.unwrap_or(UNKNOWN_EVERY)
+        self.fleets.every(portal)
     }
 
     fn has_other_secret(&self, portal: &PortalId, refused: &SecretMark) -> bool {
-        let Some(fleet) = self.fleets.newest() else { return false };
+        let Some(fleet) = self.fleets.current(portal) else { return false };
         let interrupt = Interrupt::child();
         let surroundings = Surroundings {
             global: self.global,
@@ -178,10 +157,6 @@ impl Rounds for WorkerRounds<'_> {
         let webhook = secret.and_then(|secret| surroundings.webhook(portal, secret).ok());
         webhook.is_some_and(|(webhook, _)| webhook.digest(&refused.salt) != refused.digest)
     }
-}
-
-fn portal_of<'f>(fleet: &'f Fleet, name: &PortalId) -> Option<&'f FleetPortal> {
-    fleet.portals.iter().find(|portal| portal.portal.as_ref() == Some(name))
 }
 
 fn result(mut row: PortalRow, begun: Instant) -> RoundResult {

@@ -9,3 +9,4 @@ mod migrations;
 mod queue;
 mod records;
 mod tls;
+mod workers;
