@@ -117,7 +117,11 @@ impl World {
     }
 
     fn worker(&self) -> Running {
-        let arguments = ["worker", "--secrets", "secrets", "--rate", "unlimited", "--lease", LEASE];
+        self.worker_at("unlimited")
+    }
+
+    fn worker_at(&self, rate: &str) -> Running {
+        let arguments = ["worker", "--secrets", "secrets", "--rate", rate, "--lease", LEASE];
         let mut command = self.env.command(&arguments);
         command.args(["--slots", "10", "--store", &self.url, "--log-format", "text"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -287,6 +291,38 @@ async fn check(world: &World, client: &Client, kills: usize) {
     let parked = "select count(*) from recard.portal where parked is not null";
     assert_eq!(client.query_one(parked, &[]).await.unwrap().get::<_, i64>(0), 0);
     assert!(kills >= 3 && taken_over > 0, "{kills} kills, {taken_over} runs taken over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_that_was_stopped_past_its_lease_sends_the_write_no_more() {
+    let Some(world) = World::start(1).await else { return };
+    let (portal, client) = (&world.emulator.portals()[0], world.client().await);
+    let rows = portal.rows();
+    // It has its intent in the journal, and waits for the rate limiter before it sends the write.
+    let slow = world.worker_at("3,0.25");
+    let intent = "select count(*) from recard.journal where line like '%\"intent\"%'";
+    let begun = Instant::now();
+    while client.query_one(intent, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no intent");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    slow.signal("-STOP");
+    assert_eq!(portal.counters().rows_removed, 0, "the write waits");
+    let other = world.worker();
+    let waiting = "select count(*) from recard.portal where claim is null and token > 1";
+    while client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(90), "no other worker took over");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(other);
+    // Recovered and reset by the other one; since then people have customized the cards again.
+    assert_eq!(portal.counters().rows_removed, 2);
+    rows.iter().for_each(|row| portal.put_row(row.clone()));
+    slow.signal("-CONT");
+    // Its wait for the limiter is over long before that.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(portal.counters().rows_removed, 2, "an old holder wrote");
+    assert_eq!(portal.rows().len(), rows.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
