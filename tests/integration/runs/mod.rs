@@ -3,6 +3,8 @@
 
 mod app;
 mod card_kinds;
+#[cfg(all(unix, feature = "postgres"))]
+mod compose;
 #[cfg(unix)]
 mod crash;
 mod drift;

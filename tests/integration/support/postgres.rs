@@ -102,6 +102,11 @@ impl Server {
         format!("postgres://recard@{folder}:{}/{database}", self.port)
     }
 
+    /// Returns the folder of its socket.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
