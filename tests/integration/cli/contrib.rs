@@ -250,6 +250,71 @@ async fn kubernetes_cronjob_applies_as_a_user_without_rights() {
     assert!(ended.stderr.lines().count() > 3 && fs::read_dir(env.at("store")).unwrap().count() > 0);
 }
 
+/// Runs the command of a worker until a condition holds, and stops it. Returns its exit code.
+fn work_until(mut command: std::process::Command, is_done: impl Fn() -> bool) -> Option<i32> {
+    let mut child = command.spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while !is_done() && begun.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    child.wait().unwrap().code()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn systemd_unit_of_the_worker_reconciles_until_it_is_stopped() {
+    let unit = read("contrib/systemd/recard-worker.service");
+    assert_eq!(values(&unit, "SuccessExitStatus"), ["143"]);
+    assert_eq!(values(&unit, "RestartPreventExitStatus"), ["6 64"]);
+    let env = TestEnv::with_manifest("{ departments: [42] }").await.without_webhook();
+    let portal = env.portal();
+    let fleet = format!(
+        "apiVersion: recard/v1\nkind: Fleet\nmetadata: {{ name: test, reason: Test }}\nspec:\n  \
+         defaults: {{ manifests: [../lead.yaml], webhook: {{ file: \"{{portal}}\" }} }}\n  \
+         portals: [{{ portal: \"{portal}\" }}]\n"
+    );
+    env.file("etc/fleet.yaml", &fleet);
+    let webhook = env.emulator().webhook_url(1).unwrap();
+    env.file(&format!("etc/secrets/{}", portal.replace(':', "_")), &webhook);
+    let real = |text: &str| {
+        text.replace("%S", &env.at("state").display().to_string())
+            .replace("/etc/recard", &env.at("etc").display().to_string())
+            .replace("127.0.0.1:9464", "127.0.0.1:0")
+    };
+    let start = real(values(&unit, "ExecStart")[0]);
+    let words: Vec<&str> = start.split(' ').skip(1).collect();
+    let mut command = env.command(&words);
+    for variable in values(&unit, "Environment") {
+        let (name, value) = variable.split_once('=').unwrap();
+        command.env(name, real(value));
+    }
+    let is_done = || env.emulator().counters().rows_removed == 3;
+    assert_eq!(work_until(command, is_done), Some(143));
+    assert!(is_done() && env.at("state/recard/portals").is_dir());
+}
+
+#[test]
+fn kubernetes_workers_have_probes_and_time_to_end() {
+    let text = read("contrib/kubernetes/worker.yaml");
+    let deployment = yaml(&text);
+    let pod = &deployment["spec"]["template"]["spec"];
+    // Longer than the 60 s in which a worker ends in order.
+    assert_eq!(pod["terminationGracePeriodSeconds"], 90);
+    assert_eq!(pod["securityContext"]["runAsUser"], 65532);
+    let container = &pod["containers"][0];
+    assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/healthz");
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
+    let mounts = container["volumeMounts"].as_array().unwrap();
+    assert!(mounts.iter().any(|mount| mount["mountPath"] == "/run/secrets/recard"));
+    // The arguments are those of the program.
+    let arguments = container["args"].as_array().unwrap();
+    let words: Vec<&str> = arguments.iter().map(|word| word.as_str().unwrap()).collect();
+    let env = TestEnv::new();
+    let ended = env.run(&[&words[..], &["--help"]].concat());
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
 #[test]
 fn hooks_check_the_manifests_that_they_are_given() {
     let hooks = yaml(&read(".pre-commit-hooks.yaml"));
@@ -288,6 +353,7 @@ fn contributed_files_pass_the_validators_of_the_machine() {
         ("action-validator", vec![workflow.clone()]),
         ("pre-commit", vec!["validate-manifest".into(), ".pre-commit-hooks.yaml".into()]),
         ("kubernetes-validate", vec!["--strict".into(), "contrib/kubernetes/cronjob.yaml".into()]),
+        ("kubernetes-validate", vec!["--strict".into(), "contrib/kubernetes/worker.yaml".into()]),
     ];
     let mut units = vec!["verify".to_owned(), "--man=no".to_owned()];
     for entry in fs::read_dir(root().join("contrib/systemd")).unwrap() {
@@ -295,7 +361,7 @@ fn contributed_files_pass_the_validators_of_the_machine() {
         let text = read(&format!("contrib/systemd/{name}")).replace("/usr/bin/recard", PROGRAM);
         units.push(env.file(&format!("units/{name}"), &text).display().to_string());
     }
-    assert_eq!(units.len(), 6);
+    assert_eq!(units.len(), 7);
     checks.push(("systemd-analyze", units));
     for (program, arguments) in checks {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
