@@ -33,7 +33,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::rollout::{Rollout, RolloutChange, RolloutState, RolloutStep, RolloutWave};
-use super::{ParkReason, RoundClass, StoreError};
+use super::{ParkReason, RoundClass, StoreError, Worker};
 use crate::manifest::StopRule;
 use crate::model::{Digest, PortalId};
 
@@ -123,6 +123,23 @@ pub trait FleetState: Send + Sync {
         &self,
         portals: &[PortalId],
     ) -> impl Future<Output = Result<Vec<PortalId>, StoreError>> + Send;
+
+    /// Returns the workers that have not signed off, and gave a sign of life within the last hour,
+    /// sorted by id.
+    ///
+    /// # Errors
+    ///
+    /// If the state could not be asked.
+    fn workers(&self) -> impl Future<Output = Result<Vec<WorkerSign>, StoreError>> + Send;
+}
+
+/// Sign of life of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerSign {
+    /// The worker; without a version if the state does not know it.
+    pub worker: Worker,
+    /// The age of the last sign, by the clock of the state.
+    pub age: Duration,
 }
 
 /// Revision that is to become the current one of its fleet.

@@ -17,7 +17,7 @@ mod work_queue;
 
 pub use fleet_state::{
     CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, Parked, PortalState,
-    Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds,
+    Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds, WorkerSign,
 };
 pub use lease_permit::{LeasePermit, Moment};
 pub use permit::{NoPermit, Permit};

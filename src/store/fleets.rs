@@ -10,7 +10,7 @@ use super::postgres::PostgresFleets;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
     Clock, CommandPause, FleetState, FleetView, Publication, Published, RolloutChange, RolloutStep,
-    StoreError,
+    StoreError, WorkerSign,
 };
 
 /// State of the fleets of a store.
@@ -107,6 +107,14 @@ impl FleetState for Fleets {
             Self::Folder(folder) => folder.retry(portals).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(database) => database.retry(portals).await,
+        }
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerSign>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.workers().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.workers().await,
         }
     }
 }

@@ -52,6 +52,7 @@ pub(in crate::cli) fn report(
         violations,
         stopped_in: None,
         rollout: None,
+        workers: Vec::new(),
         portals: rows,
     };
     report.count();

@@ -11,8 +11,8 @@ use crate::cli::error::CliError;
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::PortalId;
-use crate::ports::{Clock as _, FleetState as _, FleetView, ParkReason, PortalState};
-use crate::records::fleet::{FleetCounts, FleetReport, PortalOutcome, PortalRow};
+use crate::ports::{Clock as _, FleetState as _, FleetView, ParkReason, PortalState, WorkerSign};
+use crate::records::fleet::{FleetCounts, FleetReport, PortalOutcome, PortalRow, WorkerReport};
 use crate::store::Store;
 
 /// Makes the report of a fleet from the store: the last round of each portal, runs that were cut
@@ -50,6 +50,14 @@ pub(in crate::cli) async fn report(
     let name = (&*fleet.name, &*fleet.reason);
     let mut report = reports::report(command, name, rows, Vec::new(), started);
     report.rollout = view.map(state::rollout_report);
+    let workers = state::open(global).workers().await?.into_iter();
+    report.workers = workers
+        .map(|WorkerSign { worker, age }| WorkerReport {
+            id: worker.id,
+            version: worker.version,
+            silent_seconds: u32::try_from(age.as_secs()).unwrap_or(u32::MAX),
+        })
+        .collect();
     Ok(report)
 }
 

@@ -17,5 +17,5 @@ pub use report::{
     PortalOutcome, PortalRow,
 };
 pub use revision::{FleetRevision, RevisionContent, RevisionError};
-pub use rollout_report::{RolloutPhase, RolloutReport, WaveReport};
+pub use rollout_report::{RolloutPhase, RolloutReport, WaveReport, WorkerReport};
 pub use signature::{KeyError, RevisionSignature, SignatureError, SigningKey, TrustedKey};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rollout_report::{RolloutPhase, RolloutReport};
+use super::rollout_report::{RolloutPhase, RolloutReport, WorkerReport};
 use crate::records::sealed::RecordFormat;
 use crate::records::{FormatError, no_duplicate_keys};
 
@@ -46,6 +46,10 @@ pub struct FleetReport {
     /// The current revision and its rollout; missing if none was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutReport>,
+    /// The workers of the store that gave a sign of life within the last hour, in the report of
+    /// `status`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<WorkerReport>,
     /// A row for each portal, in the order of the fleet.
     pub portals: Vec<PortalRow>,
 }

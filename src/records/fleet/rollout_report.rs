@@ -40,6 +40,19 @@ pub struct RolloutReport {
     pub waves: Vec<WaveReport>,
 }
 
+/// Worker that is alive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerReport {
+    /// Its id.
+    pub id: String,
+    /// The version of its program, if it is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// The seconds since its last sign of life.
+    pub silent_seconds: u32,
+}
+
 /// State of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -34,6 +34,7 @@ fn sanitized(report: &FleetReport, anonymizer: &Anonymizer) -> FleetReport {
     report.reason = anonymizer.replaced("text", &report.reason);
     // Waves, actors and causes are names and free texts.
     report.rollout = None;
+    report.workers.clear();
     for row in &mut report.portals {
         row.portal = match PortalId::new(&row.portal) {
             Ok(portal) => anonymizer.portal(&portal).to_string(),

@@ -56,6 +56,7 @@ fn report(portals: usize) -> FleetReport {
         }],
         stopped_in: Some("rest".to_owned()),
         rollout: None,
+        workers: Vec::new(),
         portals: (0..portals).map(row).collect(),
     };
     report.count();

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::i18n::Text;
 use crate::records::fleet::{
     FleetReport, FleetViolation, PortalOutcome, RolloutPhase, RolloutReport, WaveReport,
+    WorkerReport,
 };
 
 /// Returns an outcome in words.
@@ -68,6 +69,12 @@ pub(super) fn totals(report: &FleetReport) -> String {
 /// Number of waves of a rollout that are listed.
 const MAX_WAVES: usize = 6;
 
+/// Number of workers that are named.
+const MAX_WORKERS: usize = 5;
+
+/// Time without a sign of life that is told, in seconds. Workers give one every 30 seconds.
+const MAX_SILENCE: u32 = 90;
+
 /// Line about a rollout.
 pub(super) struct RolloutLine {
     pub(super) text: Text,
@@ -97,6 +104,20 @@ pub(super) fn rollout(report: &FleetReport) -> Vec<RolloutLine> {
         for wave in rollout.waves.iter().skip(first).take(MAX_WAVES) {
             add(wave_line(wave), false);
         }
+    }
+    if !report.workers.is_empty() {
+        let shown = |worker: &WorkerReport| match worker.silent_seconds {
+            _ if worker.version.is_empty() => worker.id.clone(),
+            silent if silent > MAX_SILENCE => {
+                let seconds = tr!("silent for {silent} s", silent);
+                format!("{} ({}, {seconds})", worker.id, worker.version)
+            }
+            _ => format!("{} ({})", worker.id, worker.version),
+        };
+        let all: Vec<String> = report.workers.iter().map(shown).collect();
+        let listed = names(all.iter().map(String::as_str), MAX_WORKERS);
+        let text = tr!("{n} worker: {listed}" | "{n} workers: {listed}" % all.len(), listed);
+        add(text, false);
     }
     match report.overdue() {
         0 => {}

@@ -24,16 +24,17 @@ use super::file::{
     MAX_DOCUMENT_BYTES, failed, folder_of, make_folder, read_optional, sync_folder, write_private,
 };
 use super::held_file::HeldFile;
+use super::lock;
 use super::paths::{StorePaths, make_root};
 use super::queue::{read_queue_row, write_queue_row};
 use crate::model::{Digest, PortalId};
 use crate::ports::{
-    Clock, CommandPause, FleetHead, FleetState, FleetView, PortalState, Publication, Published,
-    QueueState, RolloutChange, RolloutStep, StoreError,
+    Clock, CommandPause, FleetHead, FleetState, FleetView, LockOwner, PortalState, Publication,
+    Published, QueueState, RolloutChange, RolloutStep, StoreError, Worker, WorkerSign,
 };
 use crate::records::FormatError;
 use crate::records::fleet::{FleetRecord, StoredPortal, decode_pause, encode_pause};
-use crate::store::place::misread;
+use crate::store::place::{LockState, misread};
 
 /// Time for which a change waits for the lock. Each is held for milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -134,6 +135,21 @@ impl FleetState for FolderFleets {
         })
         .await
     }
+
+    async fn workers(&self) -> Result<Vec<WorkerSign>, StoreError> {
+        self.run(|files, _| match lock::state(&files.root.join("worker").join("lock"))? {
+            LockState::Held(owner) => Ok(vec![worker_of(&owner)]),
+            LockState::Free | LockState::Left(_) | LockState::Unknown(_) => Ok(Vec::new()),
+        })
+        .await
+    }
+}
+
+/// Worker that holds the queue of the folder.
+fn worker_of(owner: &LockOwner) -> WorkerSign {
+    let id = format!("{}/{}", owner.host, owner.process);
+    // A lock ends with its process, so that its being held is a sign of life.
+    WorkerSign { worker: Worker { id, version: String::new() }, age: Duration::ZERO }
 }
 
 /// Files below the root of a store, for work that blocks.

@@ -1,6 +1,7 @@
 //! State of fleets in a database: revisions, rollouts, pauses.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -16,7 +17,7 @@ use super::transaction::Transaction;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
     CommandPause, FleetHead, FleetState, FleetView, Publication, Published, RolloutChange,
-    RolloutStep, StoreError,
+    RolloutStep, StoreError, Worker, WorkerSign,
 };
 use crate::records::FormatError;
 use crate::records::fleet::FleetRecord;
@@ -280,5 +281,22 @@ impl FleetState for PostgresFleets {
         let mut freed: Vec<PortalId> = freed.collect::<Result<_, _>>()?;
         freed.sort();
         Ok(freed)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerSign>, StoreError> {
+        let text = "select worker, version, \
+                    (extract(epoch from now() - seen) * 1000000)::int8 as micros \
+                    from recard.worker where ended is null and seen > now() - interval '1 hour' \
+                    order by worker";
+        let rows = self.database.query_patiently(text, &[]).await?;
+        let sign = |row: &Row| {
+            let text = |name| self.database.column::<&str>(row, name).map(ToOwned::to_owned);
+            let micros: i64 = self.database.column(row, "micros")?;
+            Ok(WorkerSign {
+                worker: Worker { id: text("worker")?, version: text("version")? },
+                age: Duration::from_micros(u64::try_from(micros).unwrap_or_default()),
+            })
+        };
+        rows.iter().map(sign).collect()
     }
 }

@@ -12,7 +12,7 @@ use recard::ports::{
     RolloutChange, RoundClass,
 };
 use recard::records::fleet::FleetRevision;
-use recard::store::{FolderFleets, read_queue_row, write_queue_row};
+use recard::store::{FolderFleets, read_queue_row, write_queue_row, write_whole};
 use serde_json::{Value, json};
 
 use crate::support::env::{CommandOutput, TestEnv};
@@ -23,6 +23,7 @@ const CARD: &str = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name
 struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the commands use the same clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -301,7 +302,8 @@ async fn fleet_pause_by_command_holds_for_every_command_and_tells_who_and_why() 
 async fn fleet_retry_frees_a_parked_portal_and_status_tells_why_it_was() {
     let fleet = Fleet::new(&["alpha", "beta"]);
     fleet.publish(&[]);
-    let (at, due) = (Timestamp::now(), Timestamp::now() - Duration::from_secs(7_200));
+    let at = SystemClock.now();
+    let due = at - Duration::from_secs(7_200);
     let parked = Parked { at, reason: ParkReason::Deaths(3) };
     fleet.queue_row("beta.example", |state| state.parked = Some(parked));
     fleet.queue_row("alpha.example", |state| state.due = Some(due));
@@ -400,7 +402,7 @@ async fn fleet_revision_of_another_signer_is_refused() {
     let unsigned = FleetRevision { signature: None, ..FleetRevision::parse(&document).unwrap() };
     let name = before.to_string().replace("sha256:", "");
     let path = fleet.0.at(".recard").join(format!("fleets/revisions/{name}.json"));
-    std::fs::write(path, unsigned.encode().unwrap()).unwrap();
+    write_whole(&path, &unsigned.encode().unwrap()).unwrap();
     let (refused, _) = fleet.run("rollback", &both);
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.stderr.contains("is not signed"), "{}", refused.stderr);
@@ -465,7 +467,7 @@ async fn fleet_status_shows_the_last_round_of_a_worker() {
     fleet.queue_row("alpha.example", |state| {
         state.row = Some(row.to_string());
         state.failures = 1;
-        let at = Timestamp::now();
+        let at = SystemClock.now();
         let (class, people) = (RoundClass::Failed, 2);
         state.rounds = Some(RevisionRounds { revision, class, people, at });
     });

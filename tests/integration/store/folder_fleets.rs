@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use recard::model::{Digest, PortalId};
 use recard::ports::{FleetState as _, ParkReason, Parked, RevisionRounds, RoundClass, StoreError};
-use recard::store::{FolderFleets, read_queue_row, write_queue_row};
+use recard::store::{FolderFleets, FolderQueue, read_queue_row, write_queue_row, write_whole};
 
 use super::fleet_laws::{self, FleetWorld};
 use super::folder_queue::SetClock;
@@ -63,6 +63,19 @@ async fn folder_keeps_the_laws_of_the_state_of_fleets() {
 }
 
 #[tokio::test]
+async fn folder_names_its_worker_for_as_long_as_it_lives() {
+    let world = FolderWorld::new();
+    assert_eq!(world.state.workers().await.unwrap(), []);
+    let owner = super::folder_queue::owner();
+    let queue = FolderQueue::open(world.folder.path(), owner.clone(), world.clock.clone()).await;
+    let workers = world.state.workers().await.unwrap();
+    let ids: Vec<&str> = workers.iter().map(|sign| sign.worker.id.as_str()).collect();
+    assert_eq!(ids, [format!("{}/{}", owner.host, owner.process)]);
+    drop(queue.unwrap());
+    assert_eq!(world.state.workers().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn folder_with_a_damaged_head_is_an_error_and_is_not_overwritten() {
     let world = FolderWorld::new();
     let publication = fleet_laws::publication("damaged", "damaged 1", &[0], None);
@@ -74,7 +87,7 @@ async fn folder_with_a_damaged_head_is_an_error_and_is_not_overwritten() {
     };
     let [head] = heads().try_into().unwrap();
     let text = std::fs::read_to_string(&head).unwrap();
-    std::fs::write(&head, text.replace("commit of", "c0mmit of")).unwrap();
+    write_whole(&head, text.replace("commit of", "c0mmit of").as_bytes()).unwrap();
     for ended in [
         world.state.view(&publication.fleet).await.map(drop),
         world.state.publish(&publication).await.map(drop),

@@ -56,7 +56,7 @@ impl QueueWorld for FolderWorld {
     }
 }
 
-fn owner() -> LockOwner {
+pub(super) fn owner() -> LockOwner {
     LockOwner {
         process: std::process::id(),
         host: "host".to_owned(),
