@@ -265,18 +265,15 @@ impl PortalEndpoint {
     ) -> Result<Connection, CliError> {
         let webhook = tr!("{}, from {}", self.webhook, self.from);
         let rate = self.rate(global)?;
-        let mut settings = PortalSettings { rate, ..PortalSettings::default() };
-        settings.operating_share = global.operating_share;
-        settings.deadline = global.deadline;
+        let mut settings = PortalSettings { rate, level, ..PortalSettings::default() };
+        (settings.operating_share, settings.deadline) = (global.operating_share, global.deadline);
         if self.webhook.is_https() {
             settings.network = env::network()?;
         }
-        settings.level = level;
         settings.write_permit = store.write_permit();
         settings.total_rate = self.total_rate;
         let claim = self.held.map(|held| held.apply(&mut settings));
-        let talk = ui.clone();
-        let last = Mutex::new(Text::default());
+        let (talk, last) = (ui.clone(), Mutex::new(Text::default()));
         settings.events = Arc::new(move |event| {
             tracing::info!(?event, "portal");
             if let Some(text) = user_message(&event) {

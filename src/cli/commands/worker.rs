@@ -3,7 +3,6 @@
 //! On a database any number of workers reconcile what was published. On a folder there is one; with
 //! files named it reads the fleet from them, again and again.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::args::{GlobalArgs, WorkerArgs};
@@ -12,6 +11,7 @@ use crate::cli::env;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::fleet::files;
+use crate::cli::fleet::publication::trusted_keys;
 use crate::cli::fleet::worker_fleets::{FleetSource, KnownFleets};
 use crate::cli::fleet::worker_pages::WorkerPages;
 use crate::cli::fleet::worker_rounds::WorkerRounds;
@@ -22,14 +22,10 @@ use crate::cli::ui::Ui;
 use crate::fleet::worker::{LeaseTimes, WorkerSettings, work};
 use crate::portal::TotalRate;
 use crate::ports::{Clock, WorkQueue, Worker};
-use crate::records::fleet::TrustedKey;
 use crate::report::Purpose;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::PostgresQueue;
-use crate::store::{Fleets, FolderQueue, StoreLocation, read_whole};
-
-/// Maximum size of a key file.
-const MAX_KEY_BYTES: u64 = 64 << 10;
+use crate::store::{Fleets, FolderQueue, StoreLocation};
 
 /// Works until a signal.
 pub(in crate::cli) async fn run(
@@ -133,17 +129,4 @@ impl WorkerCommand<'_> {
         }
         Ok(interrupt.code().unwrap_or(exit::DONE))
     }
-}
-
-fn trusted_keys(paths: &[PathBuf]) -> Result<Vec<TrustedKey>, CliError> {
-    let key = |path: &PathBuf| {
-        let bytes = read_whole(path, MAX_KEY_BYTES);
-        let key =
-            bytes.ok().and_then(|bytes| TrustedKey::from_pem(&String::from_utf8(bytes).ok()?).ok());
-        key.ok_or_else(|| {
-            CliError::general(tr!("{} holds no public key of Ed25519 in PEM", path.display()))
-                .hint(tr!("`openssl pkey -in PRIVATE -pubout -out FILE` writes it"))
-        })
-    };
-    paths.iter().map(key).collect()
 }

@@ -120,6 +120,7 @@ impl<Q: WorkQueue, R: Rounds> Reconciler<'_, Q, R> {
             claim = %claim.id,
             token = claim.token,
             ending = ending.as_str(),
+            overdue_milliseconds = u64::try_from(claim.overdue.as_millis()).unwrap_or(u64::MAX),
             "round"
         );
         self.status.ended(claim.lane(), ending);
