@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo bench --bench program              # a quick table, some two minutes
 //! cargo bench --bench program -- all       # the whole table, some fifty minutes
-//! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory, restore, fleet
+//! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory, restore, fleet, worker
 //! cargo bench --bench program -- 10000 enterprise    # of one size, the lines of one limit: standard or enterprise
 //! ```
 //!
@@ -28,6 +28,7 @@ mod faults;
 mod fleet;
 mod kind;
 mod process;
+mod worker;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -87,6 +88,9 @@ async fn main() {
     }
     if wanted("fleet") {
         fleet::fleet().await;
+    }
+    if wanted("worker") {
+        worker::worker().await;
     }
 }
 
