@@ -28,6 +28,8 @@ mod plan_files;
 mod reconcile;
 mod restore_plans;
 #[cfg(unix)]
+mod rollouts;
+#[cfg(unix)]
 mod safeguards;
 mod salvage;
 #[cfg(unix)]
