@@ -166,12 +166,6 @@ impl LeaseLog {
 }
 
 impl Records {
-    /// Returns the number of the last line of a log.
-    pub(super) async fn last_number(&self, place: &Place) -> Result<i32, StoreError> {
-        let rows = self.lines(place, "order by number desc limit 1").await?;
-        Ok(rows.first().map(|row| self.database.column(row, "number")).transpose()?.unwrap_or(0))
-    }
-
     async fn lines_from(&self, place: &Place, last: i32) -> Result<Vec<String>, StoreError> {
         let rows = self.lines(place, &format!("where number > {last} order by number")).await?;
         rows.iter().map(|row| self.database.column(row, "line")).collect()

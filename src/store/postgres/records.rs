@@ -195,15 +195,15 @@ impl Records {
         Ok(format!("{}\n", self.database.column::<&str>(row, "line")?).into_bytes())
     }
 
+    /// Returns the number of the last line, which tells as well as a length if a log has grown.
     pub(in crate::store) async fn length(&self, place: &Place) -> u64 {
-        let (portal, run) = (self.portal.as_str(), run_of(place));
-        let statement = format!(
-            "select coalesce(sum(octet_length(line) + 1), 0)::int8 as length from ({}) as lines",
-            lines_of(place)
-        );
-        let rows = self.rows(&statement, &[(&portal, Type::TEXT), (&run, Type::TEXT)]).await;
-        let length = rows.ok().and_then(|rows| rows.first()?.try_get::<_, i64>("length").ok());
-        length.map_or(0, i64::unsigned_abs)
+        self.last_number(place).await.map_or(0, |last| u64::from(last.unsigned_abs()))
+    }
+
+    /// Returns the number of the last line of a log.
+    pub(super) async fn last_number(&self, place: &Place) -> Result<i32, StoreError> {
+        let rows = self.lines(place, "order by number desc limit 1").await?;
+        Ok(rows.first().map(|row| self.database.column(row, "number")).transpose()?.unwrap_or(0))
     }
 
     pub(in crate::store) async fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {

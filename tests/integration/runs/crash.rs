@@ -14,11 +14,13 @@ use rand::{RngExt as _, SeedableRng as _};
 use recard::emulator::Emulator;
 use recard::model::{CardKey, Digest, Layout};
 use recard::ports::{Archive as _, JournalRecord};
-use recard::store::Store;
+use recard::store::{Store, StoreLocation};
 use serde_json::Value;
 
 use crate::support::company::manifest;
 use crate::support::env::{CommandOutput, TestEnv};
+#[cfg(all(unix, feature = "postgres"))]
+use crate::support::postgres::TestDatabase;
 use crate::support::wait::Wait as _;
 
 /// Number of cards that an apply resets.
@@ -50,10 +52,62 @@ fn write_manifest(env: &TestEnv, portal: &TestEnv) {
     env.file("lead.yaml", &manifest);
 }
 
-/// The store of a portal in another folder than that of the portal.
-fn store_in(env: &TestEnv, portal: &TestEnv) -> Store {
-    Store::open(&env.at(".recard").into(), &portal.portal().parse().unwrap()).unwrap()
+/// Store of the applies that are killed.
+enum Home {
+    /// The folder of each life.
+    Folder,
+    #[cfg(all(unix, feature = "postgres"))]
+    Database(TestDatabase),
 }
+
+impl Home {
+    /// Opens the store of a portal in another folder than that of the portal.
+    fn store(&self, env: &TestEnv, portal: &TestEnv) -> Store {
+        let location: StoreLocation = match self {
+            Self::Folder => env.at(".recard").into(),
+            #[cfg(all(unix, feature = "postgres"))]
+            Self::Database(database) => StoreLocation::Database(database.open().wait()),
+        };
+        Store::open(&location, &portal.portal().parse().unwrap()).unwrap()
+    }
+
+    /// Returns the words of a command on this store.
+    fn words<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        let mut words = arguments.to_vec();
+        match self {
+            Self::Folder => {}
+            #[cfg(all(unix, feature = "postgres"))]
+            Self::Database(database) => words.extend(["--store", &database.url]),
+        }
+        words
+    }
+
+    fn run(&self, env: &TestEnv, arguments: &[&str]) -> CommandOutput {
+        env.run(&self.words(arguments))
+    }
+
+    /// Makes the store empty, or ends the lease of a process that was killed.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "a folder needs neither")
+    )]
+    fn execute(&self, statement: &str) {
+        match self {
+            Self::Folder => {}
+            #[cfg(all(unix, feature = "postgres"))]
+            Self::Database(database) => {
+                let run = async { database.client().await.batch_execute(statement).await };
+                run.wait().unwrap();
+            }
+        }
+    }
+}
+
+/// Empties the tables of a database, in which all lives are of one portal.
+const EMPTY: &str = "truncate recard.portal cascade";
+
+/// Ends the lease of a process that was killed, as its time does.
+const END_LEASE: &str = "update recard.portal set lease = now() where lease is not null";
 
 const APPLY: [&str; 6] = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
 
@@ -77,12 +131,19 @@ fn cards(emulator: &Emulator) -> BTreeMap<CardKey, Digest> {
 
 /// Lets a command run until it is killed at a moment between its start and `longest`, or has come
 /// to its end.
-fn run_and_kill(env: &TestEnv, arguments: &[&str], chance: &mut StdRng, longest: Duration) {
-    let mut child = start(env, arguments);
+fn run_and_kill(
+    home: &Home,
+    env: &TestEnv,
+    arguments: &[&str],
+    chance: &mut StdRng,
+    longest: Duration,
+) {
+    let mut child = start(env, &home.words(arguments));
     // Not to wait for anything: the moment itself is what is tried.
     std::thread::sleep(longest.mul_f64(chance.random_range(0.0..1.05)));
     let _ = child.kill();
     child.wait().unwrap();
+    home.execute(END_LEASE);
 }
 
 /// How long a command takes that nobody kills.
@@ -95,6 +156,7 @@ fn time(env: &TestEnv, arguments: &[&str]) -> Duration {
 
 /// The whole life of an apply that is killed.
 fn survive(
+    home: &Home,
     portal: &TestEnv,
     state: &Value,
     seed: u64,
@@ -104,10 +166,11 @@ fn survive(
     emulator.set_state(state).unwrap();
     let before = cards(emulator);
     let env = folder_for(portal);
+    home.execute(EMPTY);
     let mut chance = StdRng::seed_from_u64(seed);
-    run_and_kill(&env, &APPLY, &mut chance, longest.0);
+    run_and_kill(home, &env, &APPLY, &mut chance, longest.0);
 
-    let store = store_in(&env, portal);
+    let store = home.store(&env, portal);
     let Some(run) = store.run_ids().wait().unwrap().pop() else {
         assert_eq!(cards(emulator), before, "seed {seed}: something was written without a journal");
         return "before the journal";
@@ -116,24 +179,24 @@ fn survive(
     // Every layout that is gone from the portal lies in a backup that can be read. Requests of the
     // dead process may still arrive behind this, and are looked at once more below.
     let all_backed_up = |left: &BTreeMap<CardKey, Digest>| {
-        for (key, digest) in before.iter().filter(|(key, _)| !left.contains_key(key)) {
-            assert_eq!(
-                store.backup(&run, *key, *digest).wait().unwrap().digest(),
-                *digest,
-                "seed {seed}: {key}"
-            );
-        }
+        let check = async {
+            for (key, digest) in before.iter().filter(|(key, _)| !left.contains_key(key)) {
+                let kept = store.backup(&run, *key, *digest).await.unwrap();
+                assert_eq!(kept.digest(), *digest, "seed {seed}: {key}");
+            }
+        };
+        check.wait();
     };
     all_backed_up(&cards(emulator));
     let cut = store.unfinished().wait().unwrap().is_some();
     if cut {
         // Nothing new is begun over it.
-        let refused = env.run(&APPLY);
+        let refused = home.run(&env, &APPLY);
         assert_eq!(refused.code, 4, "seed {seed}: {refused:?}");
         assert_eq!(store.run_ids().wait().unwrap(), std::slice::from_ref(&run), "seed {seed}");
     }
 
-    let resumed = env.run(&RESUME);
+    let resumed = home.run(&env, &RESUME);
     assert!([0, 3].contains(&resumed.code), "seed {seed}: {resumed:?}");
     let left = cards(emulator);
     all_backed_up(&left);
@@ -145,14 +208,15 @@ fn survive(
 
     // The way back is a run of its own, and may be killed, too.
     if seed.is_multiple_of(4) {
-        run_and_kill(&env, &RESTORE, &mut chance, longest.1);
-        let settled = env.run(&RESUME);
+        run_and_kill(home, &env, &RESTORE, &mut chance, longest.1);
+        let settled = home.run(&env, &RESUME);
         assert!([0, 3].contains(&settled.code), "seed {seed}: {settled:?}");
     }
-    let restored = restore(&env, &run.to_string());
+    let back = ["restore", run.as_str(), "--all", "--auto-approve", "--rate", "unlimited"];
+    let restored = home.run(&env, &back);
     assert_eq!(restored.code, 0, "seed {seed}: {restored:?}");
     assert_eq!(cards(emulator), before, "seed {seed}: everything is back");
-    let verified = env.run(&["audit", "verify"]);
+    let verified = home.run(&env, &["audit", "verify"]);
     assert_eq!(verified.code, 0, "seed {seed}: {verified:?}");
     assert_eq!(emulator.complaints(), [], "seed {seed}");
     if cut { "in the run" } else { "after the run" }
@@ -163,18 +227,14 @@ const RESUME: [&str; 5] = ["recover", "--rate", "unlimited", "--settle-time", "3
 
 const RESTORE: [&str; 6] = ["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"];
 
-fn restore(env: &TestEnv, run: &str) -> CommandOutput {
-    env.run(&["restore", run, "--all", "--auto-approve", "--rate", "unlimited"])
-}
-
-async fn survive_all(seeds: std::ops::Range<u64>) {
+async fn survive_all(home: &Home, seeds: std::ops::Range<u64>) {
     let (portal, state) = portal().await;
     tokio::task::block_in_place(|| {
         let env = folder_for(&portal);
-        let longest = (time(&env, &APPLY), time(&env, &RESTORE));
+        let longest = (time(&env, &home.words(&APPLY)), time(&env, &home.words(&RESTORE)));
         let mut moments = BTreeMap::new();
         for seed in seeds {
-            *moments.entry(survive(&portal, &state, seed, longest)).or_insert(0) += 1;
+            *moments.entry(survive(home, &portal, &state, seed, longest)).or_insert(0) += 1;
         }
         // A machine whose speed changes on the way may shift the moments, but not all of them out
         // of the run.
@@ -185,18 +245,33 @@ async fn survive_all(seeds: std::ops::Range<u64>) {
 // Two tests with ten moments each, because two run at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apply_killed_at_any_moment_can_be_resumed_and_restored() {
-    survive_all(0..10).await;
+    survive_all(&Home::Folder, 0..10).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apply_killed_at_ten_more_moments_can_be_resumed_and_restored() {
-    survive_all(10..20).await;
+    survive_all(&Home::Folder, 10..20).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: the nightly form of the tests above"]
 async fn apply_killed_at_two_hundred_moments_can_be_resumed_and_restored() {
-    survive_all(1000..1200).await;
+    survive_all(&Home::Folder, 1000..1200).await;
+}
+
+#[cfg(all(unix, feature = "postgres"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apply_on_a_database_killed_at_any_moment_can_be_resumed_and_restored() {
+    let Some(database) = TestDatabase::create().await else { return };
+    survive_all(&Home::Database(database), 0..4).await;
+}
+
+#[cfg(all(unix, feature = "postgres"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: the nightly form of the test above"]
+async fn apply_on_a_database_killed_at_three_hundred_moments_can_be_resumed_and_restored() {
+    let Some(database) = TestDatabase::create().await else { return };
+    survive_all(&Home::Database(database), 2000..2300).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
