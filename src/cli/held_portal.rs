@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::env;
+use crate::app::RunOrigin;
 use crate::portal::PortalSettings;
 use crate::ports::{Claim, Permit};
 
@@ -25,5 +27,16 @@ impl HeldPortal {
             Arc::new(move || permit.check().map_err(|refusal| refusal.reason().to_owned()));
         settings.request_timeout = request_timeout;
         claim
+    }
+}
+
+/// Returns the origin of the runs of this process. Those of a worker name the revision.
+pub(super) fn origin(claim: Option<&Claim>) -> RunOrigin {
+    let origin = env::origin();
+    match claim {
+        Some(claim) => {
+            RunOrigin { actor: format!("worker, revision {}", claim.revision), ..origin }
+        }
+        None => origin,
     }
 }

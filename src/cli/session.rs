@@ -12,7 +12,7 @@ use super::env::{self, WebhookAccess};
 use super::error::CliError;
 use super::exit;
 use super::field_labels;
-use super::held_portal::HeldPortal;
+use super::held_portal::{self, HeldPortal};
 use super::log;
 use super::next_command;
 use super::portal_messages::user_message;
@@ -340,7 +340,7 @@ impl Connection {
             store: self.store,
             caller,
             labels,
-            origin: env::origin(),
+            origin: held_portal::origin(self.claim.as_ref()),
             clock: Arc::new(SystemClock),
             cancellation: interrupt.signal().clone(),
             claim: self.claim,

@@ -131,6 +131,7 @@ async fn worker_that_is_told_to_stop_finishes_its_writes() {
         fleet.env.command(&["history", "-o", "json"]).env("RECARD_WEBHOOK_URL", webhook).output();
     let history = String::from_utf8(history.unwrap().stdout).unwrap();
     assert!(!history.contains("unfinished"), "{history}");
+    assert!(history.contains("worker, revision sha256:"), "{history}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

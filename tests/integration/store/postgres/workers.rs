@@ -248,15 +248,25 @@ async fn run(chaos: Chaos) {
     let quiet = Instant::now();
     while client.query_one(&left, &[]).await.unwrap().get::<_, i64>(0) > 0 {
         client.execute(&due, &[]).await.unwrap();
-        assert!(quiet.elapsed() < Duration::from_secs(60), "runs are left open");
+        if quiet.elapsed() > Duration::from_secs(60).max(chaos.lasts) {
+            let states = "select coalesce(parked, ''), attempts, count(*) from recard.portal \
+                          group by 1, 2 order by 1, 2";
+            let states = client.query(states, &[]).await.unwrap();
+            let states: Vec<(String, i32, i64)> =
+                states.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+            panic!("runs are left open after {kills} kills: {states:?}");
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     workers.iter().for_each(|worker| worker.signal("-TERM"));
-    workers.iter_mut().for_each(|worker| drop(worker.0.wait().unwrap()));
+    for worker in &mut workers {
+        worker.0.wait().unwrap();
+    }
     check(&world, &client, kills).await;
 }
 
 /// Checks that each reset stands in the journal of the worker that held the portal, and no other.
+#[allow(clippy::print_stdout, reason = "the figures of the full form")]
 async fn check(world: &World, client: &Client, kills: usize) {
     let lines = "select portal, run, number, token, line from recard.journal \
                  order by portal, run, number";
@@ -279,6 +289,8 @@ async fn check(world: &World, client: &Client, kills: usize) {
         *done.entry(portal.clone()).or_default() += resets as u64;
         open.insert((portal, run), !line.contains(r#""closed""#));
     }
+    let resets: u64 = done.values().sum();
+    println!("{kills} kills, {} runs, {taken_over} taken over, {resets} resets", open.len());
     let unfinished: Vec<_> = open.iter().filter(|(_, is_open)| **is_open).collect();
     assert!(unfinished.is_empty(), "{unfinished:?}");
     for portal in world.emulator.portals() {
