@@ -8,6 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::output::Outputs;
 use crate::i18n::Text;
+use crate::model::Digest;
 use crate::ports::{FleetState as _, Publication, Published, RolloutState};
 use crate::records::fleet::{FleetReport, SignatureError};
 use crate::store::Fleets;
@@ -52,38 +53,39 @@ pub(in crate::cli) async fn report(
     statuses::report(global, command, &fleet, Some(&view), started).await
 }
 
-/// Ends a command that has published: waits if that is wanted, writes the report, and returns the
-/// exit code.
+/// Ends a command that has published: waits for the rollout of a revision if that is wanted, writes
+/// the report, and returns the exit code.
 pub(in crate::cli) async fn finish(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     state: &Fleets,
     (command, fleet): (&str, &str),
-    is_waiting: bool,
+    awaited: Option<Digest>,
     started: Instant,
 ) -> Result<u8, CliError> {
-    let code = match is_waiting {
-        true => wait(outputs, global, state, fleet, started).await?,
-        false => exit::DONE,
+    let code = match awaited {
+        Some(revision) => wait(outputs, global, state, (fleet, revision), started).await?,
+        None => exit::DONE,
     };
     let report = report(global, state, command, fleet, started).await?;
     outputs.write_fleet(&report)?;
     Ok(code)
 }
 
-/// Waits until the rollout of a fleet is over.
+/// Waits until the rollout of a revision is over.
 async fn wait(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     state: &Fleets,
-    fleet: &str,
+    (fleet, revision): (&str, Digest),
     started: Instant,
 ) -> Result<u8, CliError> {
     let (mut number, mut open) = (None, 0);
     loop {
         let (_, view) = state::find(state, Some(fleet)).await?;
         let rollout = &view.head.rollout;
-        if *number.get_or_insert(view.head.number) != view.head.number {
+        let is_same = *number.get_or_insert(view.head.number) == view.head.number;
+        if !is_same || view.head.revision != revision {
             outputs.ui.warn(tr!("another revision was published meanwhile"));
             return Ok(exit::PARTIAL);
         }

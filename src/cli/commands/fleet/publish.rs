@@ -90,7 +90,8 @@ async fn publish(
         outputs.ui.note(tr!("{} is the current revision", revision.digest));
     }
     let name = ("publish", &*fleet.name);
-    publishing::finish(outputs, global, &state, name, arguments.wait, started).await
+    let awaited = arguments.wait.then_some(revision.digest);
+    publishing::finish(outputs, global, &state, name, awaited, started).await
 }
 
 /// Shows the problems of single portals, which `--strict` refuses.

@@ -69,5 +69,6 @@ async fn roll_back(
     outputs.ui.note(tr!(
         "cards that were reset stay reset; `recard restore RUN` puts them back, portal by portal"
     ));
-    publishing::finish(outputs, global, &state, ("rollback", &name), arguments.wait, started).await
+    let awaited = arguments.wait.then_some(previous);
+    publishing::finish(outputs, global, &state, ("rollback", &name), awaited, started).await
 }
