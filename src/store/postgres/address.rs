@@ -28,6 +28,8 @@ pub struct DatabaseAddress {
     pub(super) passwords: Option<PathBuf>,
     /// File with nothing but the password (`passwordfile=`).
     pub(super) password: Option<PathBuf>,
+    /// File with the key that seals backups (`backupkeyfile=`).
+    pub(super) key: Option<PathBuf>,
     /// File with the root certificates (`sslrootcert=`).
     pub(super) roots: Option<PathBuf>,
     shown: String,
@@ -77,13 +79,15 @@ impl DatabaseAddress {
     /// If it has another form, holds a password, or would leave the way to a server open.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let (servers, query) = text.split_once('?').unwrap_or((text, ""));
-        let (mut passwords, mut password, mut roots, mut mode) = (None, None, None, None);
+        let (mut passwords, mut password, mut key) = (None, None, None);
+        let (mut roots, mut mode) = (None, None);
         let mut kept = form_urlencoded::Serializer::new(String::new());
         // Here a plus is a plus, and not a space as in a form.
         for (name, value) in form_urlencoded::parse(query.replace('+', "%2B").as_bytes()) {
             match &*name {
                 "passfile" => passwords = Some(PathBuf::from(&*value)),
                 "passwordfile" => password = Some(PathBuf::from(&*value)),
+                "backupkeyfile" => key = Some(PathBuf::from(&*value)),
                 "sslrootcert" => roots = Some(PathBuf::from(&*value)),
                 "sslmode" => mode = Some(value.into_owned()),
                 "password" => {
@@ -113,6 +117,7 @@ impl DatabaseAddress {
             config: without_servers(&config),
             passwords,
             password,
+            key,
             roots,
             shown: String::new(),
         };

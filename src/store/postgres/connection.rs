@@ -24,6 +24,7 @@ use super::address::{DatabaseAddress, Server};
 use super::error::{is_passing, words};
 use super::password::password;
 use super::schema::{check, version};
+use super::seal::BackupKey;
 use super::{CONNECT_TIMEOUT, STATEMENT_TIMEOUT};
 use crate::model::PortalId;
 use crate::ports::StoreError;
@@ -56,6 +57,7 @@ pub struct Database {
     pool: Pool<Connector>,
     address: Arc<DatabaseAddress>,
     access: Arc<DatabaseAccess>,
+    pub(super) key: Option<Arc<BackupKey>>,
 }
 
 /// Failure of one attempt.
@@ -102,6 +104,8 @@ impl Database {
     ) -> Result<Self, StoreError> {
         let address = Arc::new(address);
         let failed = |problem| error(&address, problem);
+        let key = address.key.as_deref().map(BackupKey::read).transpose().map_err(failed)?;
+        let key = key.map(Arc::new);
         let connector = Connector {
             tls: tls(&address, access).map_err(failed)?,
             password_file: access.password_file.clone(),
@@ -113,7 +117,7 @@ impl Database {
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(STATEMENT_TIMEOUT), create: None, recycle: None });
         let pool = pool.build().map_err(|problem| failed(problem.to_string()))?;
-        Ok(Self { pool, address, access: Arc::new(access.clone()) })
+        Ok(Self { pool, address, access: Arc::new(access.clone()), key })
     }
 
     /// Returns the same database with connections of its own.

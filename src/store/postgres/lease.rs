@@ -14,7 +14,7 @@ use super::held::{Held, LEASE, held, waiting};
 use super::log::LeaseLog;
 use super::records::{Records, name_of, run_of};
 use crate::i18n::Text;
-use crate::model::{Digest, Ledger};
+use crate::model::Ledger;
 use crate::ports::{Claim, ClaimId, Clock, LockOwner, Moment, StoreError};
 use crate::records::{LockRecord, decode_ledger, decode_lock, encode_ledger, encode_lock};
 use crate::store::place::{LockState, Place, misread};
@@ -238,8 +238,8 @@ impl Lease {
     ) -> Result<(), StoreError> {
         let held = &self.held;
         let (portal, run) = (held.records.portal.as_str(), run_of(place));
-        let digest = |line: &String| Digest::hash(line.as_bytes()).to_string();
-        let digests: Vec<String> = lines.iter().map(digest).collect();
+        let digests: Vec<String> =
+            lines.iter().map(|line| held.records.backup_name(line)).collect();
         let transaction = held.records.database.begin("read committed").await?;
         let fence = "select 1 from recard.portal \
                      where portal = $1 and token = $2 and claim = $3 for update";

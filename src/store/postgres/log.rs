@@ -1,5 +1,6 @@
 //! Logs of a portal in a database: each line is a row with its number.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio_postgres::types::Type;
@@ -7,7 +8,6 @@ use tokio_postgres::types::Type;
 use super::connection::Parameters;
 use super::held::{Held, held, waiting};
 use super::records::{Records, run_of};
-use crate::model::Digest;
 use crate::ports::StoreError;
 use crate::records::{check_line, decode_consumed_plan};
 use crate::store::place::{Place, damaged};
@@ -118,10 +118,11 @@ impl LeaseLog {
         let digests: Vec<String> = lines.iter().map(|line| self.digest(line)).collect();
         let count = i32::try_from(lines.len()).unwrap_or(i32::MAX);
         let run = run_of(&self.place);
+        let stored = self.stored(&lines)?;
         let more: Parameters<'_> = &[
             (&run, Type::TEXT),
             (&self.last, Type::INT4),
-            (&lines, Type::TEXT_ARRAY),
+            (&stored, Type::TEXT_ARRAY),
             (&digests, Type::TEXT_ARRAY),
         ];
         // Also when the future is dropped meanwhile.
@@ -139,12 +140,25 @@ impl LeaseLog {
         Ok(())
     }
 
+    /// Returns lines as they are stored: backups are sealed if there is a key.
+    fn stored<'a>(&self, lines: &[&'a str]) -> Result<Vec<Cow<'a, str>>, StoreError> {
+        let records = &self.held.records;
+        let key = records.database.key.as_ref().filter(|_| matches!(self.place, Place::Backups(_)));
+        let Some(key) = key else {
+            return Ok(lines.iter().map(|line| Cow::Borrowed(*line)).collect());
+        };
+        let sealed = lines.iter().map(|line| {
+            let sealed = key.seal(records.portal.as_str(), line);
+            sealed.map(Cow::Owned).ok_or_else(|| records.database.nonsense("a layout is too long"))
+        });
+        sealed.collect()
+    }
+
     /// Returns the digest by which the database knows a line: that of its plan, or its own.
     fn digest(&self, line: &str) -> String {
         let plan = || decode_consumed_plan(check_line(line.as_bytes())?).ok();
-        let own = || Digest::hash(line.as_bytes());
         let used = (self.place == Place::UsedPlans).then(plan).flatten();
-        used.map_or_else(own, |used| used.plan).to_string()
+        used.map_or_else(|| self.held.records.backup_name(line), |used| used.plan.to_string())
     }
 
     /// Checks that the lines in the database are these, and not those of somebody else.
@@ -168,7 +182,7 @@ impl LeaseLog {
 impl Records {
     async fn lines_from(&self, place: &Place, last: i32) -> Result<Vec<String>, StoreError> {
         let rows = self.lines(place, &format!("where number > {last} order by number")).await?;
-        rows.iter().map(|row| self.database.column(row, "line")).collect()
+        rows.iter().map(|row| self.line(place, row)).collect()
     }
 
     async fn used_by(&self, claim: &str, digests: &[String]) -> Result<Vec<String>, StoreError> {

@@ -20,6 +20,7 @@ mod password;
 mod queue;
 mod records;
 mod schema;
+mod seal;
 mod transaction;
 
 use std::time::Duration;

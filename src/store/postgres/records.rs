@@ -9,10 +9,11 @@ use tokio_postgres::types::Type;
 use super::Database;
 use super::connection::Parameters;
 use super::held_permit::HeldPermit;
-use crate::model::{Ledger, PortalId, RunId};
+use super::seal::opened;
+use crate::model::{Digest, Ledger, PortalId, RunId};
 use crate::ports::StoreError;
 use crate::records::{decode_ledger, encode_ledger};
-use crate::store::place::{LinePart, Place, misread};
+use crate::store::place::{LinePart, Place, damaged, misread};
 
 /// Name of the document that a probe writes and removes.
 const PROBE: &str = "probe";
@@ -102,6 +103,24 @@ impl Records {
         self.rows(&statement, &[(&portal, Type::TEXT), (&run, Type::TEXT)]).await
     }
 
+    /// Returns the line of a row of a log, without its seal.
+    pub(super) fn line(&self, place: &Place, row: &Row) -> Result<String, StoreError> {
+        let line = self.database.column::<&str>(row, "line")?;
+        match place {
+            Place::Backups(_) => opened(self.database.key.as_deref(), self.portal.as_str(), line)
+                .map_err(|problem| damaged(&self.name(place), problem)),
+            _ => Ok(line.to_owned()),
+        }
+    }
+
+    /// Returns the name of a line of backups in the database.
+    pub(super) fn backup_name(&self, line: &str) -> String {
+        match &self.database.key {
+            Some(key) => key.name(line),
+            None => Digest::hash(line.as_bytes()).to_string(),
+        }
+    }
+
     pub(in crate::store) async fn is_there(&self) -> bool {
         let text = "select 1 from recard.run where portal = $1 \
                     union all select 1 from recard.document where portal = $1 \
@@ -131,7 +150,7 @@ impl Records {
         let rows = self.lines(place, "order by number").await?;
         let mut bytes = Vec::new();
         for row in &rows {
-            bytes.extend_from_slice(self.database.column::<&str>(row, "line")?.as_bytes());
+            bytes.extend_from_slice(self.line(place, row)?.as_bytes());
             bytes.push(b'\n');
         }
         Ok((!rows.is_empty()).then_some(bytes))
@@ -179,9 +198,9 @@ impl Records {
     ) -> Result<Vec<u8>, StoreError> {
         let number = part.number.to_string();
         let rows = self.lines(place, &format!("where number = {number}")).await?;
-        let line: &str = match rows.first() {
-            Some(row) => self.database.column(row, "line")?,
-            None => "",
+        let line = match rows.first() {
+            Some(row) => self.line(place, row)?,
+            None => String::new(),
         };
         // The part is the end of its line.
         let length = usize::try_from(part.bytes.end.saturating_sub(part.bytes.start));
@@ -192,7 +211,7 @@ impl Records {
     pub(in crate::store) async fn read_end(&self, place: &Place) -> Result<Vec<u8>, StoreError> {
         let rows = self.lines(place, "order by number desc limit 1").await?;
         let Some(row) = rows.first() else { return Ok(Vec::new()) };
-        Ok(format!("{}\n", self.database.column::<&str>(row, "line")?).into_bytes())
+        Ok(format!("{}\n", self.line(place, row)?).into_bytes())
     }
 
     /// Returns the number of the last line, which tells as well as a length if a log has grown.

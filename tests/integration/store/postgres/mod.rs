@@ -8,5 +8,6 @@ mod many_clients;
 mod migrations;
 mod queue;
 mod records;
+mod sealing;
 mod tls;
 mod workers;
