@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use recard::model::Digest;
-use recard::ports::{FleetState as _, LaneLimits, WorkQueue as _, Worker};
+use recard::ports::{
+    ClaimState, FleetState as _, LaneLimits, ParkReason, Release, RolloutChange, RoundEnd,
+    WorkQueue as _, Worker,
+};
 use recard::records::AuditEvent;
-use recard::store::postgres::{PostgresFleets, PostgresQueue};
+use recard::store::postgres::{PostgresFleets, PostgresQueue, Rights};
 use recard::store::{ConsumePlanError, StoreLocation};
 
 use crate::store::store_laws::{self, FixedClock, owner, store};
@@ -88,16 +91,49 @@ async fn store_behind_a_pooler_in_transaction_mode_keeps_the_laws() {
     let times = Box::pin(use_plans(&database, 5)).await;
     assert!(times.iter().all(|times| *times == 1), "{times:?}");
     Box::pin(check_chain(&direct, 5)).await;
+    Box::pin(use_queue(&database)).await;
+}
+
+/// Publishes a fleet, and claims, extends, parks and releases its portals.
+async fn use_queue(database: &TestDatabase) {
     let fleets = PostgresFleets::new(database.open().await);
-    let publication = crate::store::fleet_laws::publication("pooled", "pooled 1", &[0, 0, 1], None);
+    let publication = crate::store::fleet_laws::publication("queue", "queue 1", &[0, 0, 1], None);
     Box::pin(fleets.publish(&publication)).await.unwrap();
-    assert_eq!(Box::pin(fleets.view(&publication.fleet)).await.unwrap().unwrap().portals.len(), 3);
+    let view = Box::pin(fleets.view(&publication.fleet)).await.unwrap().unwrap();
+    assert_eq!(view.portals.len(), 3);
+    let opened =
+        fleets.change_rollout(&publication.fleet, view.head.step(), &RolloutChange::Open(1));
+    assert!(Box::pin(opened).await.unwrap());
     let queue = PostgresQueue::new(database.open().await);
     let worker = Worker { id: "a".to_owned(), version: "1".to_owned() };
     let limits = LaneLimits { healthy: 9, failing: 9, suspect: 9 };
     let lease = Duration::from_secs(150);
     let claims = queue.claim(&worker, limits, lease).await.unwrap();
     let ids: Vec<_> = claims.iter().map(|claim| claim.id).collect();
-    assert_eq!(ids.len(), 2);
-    assert_eq!(queue.extend(&worker, &ids, lease).await.unwrap().len(), 2);
+    assert_eq!(ids.len(), 3);
+    assert_eq!(queue.extend(&worker, &ids, lease).await.unwrap().len(), 3);
+    let back = Release { end: RoundEnd::GivenBack, due_in: Duration::ZERO };
+    assert_eq!(queue.release(&claims[0], &back).await.unwrap(), ClaimState::Current);
+    let parked = queue.park(&claims[1], &ParkReason::Deaths(3)).await.unwrap();
+    assert_eq!(parked, ClaimState::Current);
+    let freed = fleets.retry(std::slice::from_ref(&claims[1].portal)).await.unwrap();
+    assert_eq!(freed, [claims[1].portal.clone()]);
+    queue.sign_off(&worker).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_of_a_worker_suffice_for_everything_but_the_tables() {
+    let Some(owned) = TestDatabase::create().await else { return };
+    let role = format!("worker_{}", std::process::id());
+    let owner = owned.client().await;
+    owner.batch_execute(&format!("create role {role} login")).await.unwrap();
+    owned.open().await.grant(&role, Rights::Worker).await.unwrap();
+    let (_, rest) = owned.url.split_once('@').unwrap();
+    let database = owned.behind(format!("postgres://{role}@{rest}"));
+    Box::pin(store_laws::check(&StoreLocation::Database(database.open().await))).await;
+    Box::pin(use_queue(&database)).await;
+    database.open().await.health().await.unwrap();
+    assert!(database.open().await.migrate().await.is_ok(), "nothing is left to do");
+    let drop = format!("drop owned by {role}; drop role {role}");
+    owner.batch_execute(&drop).await.unwrap();
 }
