@@ -210,6 +210,14 @@ create view recard.run_history as
 select
     run.portal,
     run.run,
-    (select count(*) from recard.journal j where j.portal = run.portal and j.run = run.run) as lines,
-    (select count(*) from recard.run_backup b where b.portal = run.portal and b.run = run.run) as backups
-from recard.run;
+    -- A run id begins with the time of its start in UTC.
+    to_timestamp(left(run.run, 15), 'YYYYMMDD"T"HH24MISS')::timestamp at time zone 'UTC' as started,
+    last.line like '%"record":{"closed":%' as closed,
+    last.number as lines,
+    (select count(*) from recard.run_backup b where b.portal = run.portal and b.run = run.run) as backups,
+    last.worker
+from recard.run
+cross join lateral (
+    select line, number, worker from recard.journal j
+    where j.portal = run.portal and j.run = run.run order by number desc limit 1
+) as last;

@@ -46,6 +46,10 @@ async fn commands_of_one_portal_work_on_a_database() {
         assert_eq!(ended.code, code, "{line}: {ended:?}");
         assert!(format!("{}{}", ended.stdout, ended.stderr).contains(said), "{line}: {ended:?}");
     }
+    let text = "select count(*) from recard.run_history where closed \
+                and abs(extract(epoch from now() - started)) < 600 and backups > 0 and lines > 2";
+    let runs: i64 = database.client().await.query_one(text, &[]).await.unwrap().get(0);
+    assert_eq!(runs, 3, "two applies and a restore");
     // Nothing of the store lies in the folder: only the state of the emulated portal does.
     assert!(!env.at(".recard/portals").exists());
 }
