@@ -188,6 +188,23 @@ async fn next_rounds(
     Ok(())
 }
 
+/// Frees the parked portals, as `fleet retry` does: workers die here for no fault of a portal, and
+/// so often that one may be parked for it. Returns their number.
+async fn free(
+    client: &Client,
+    fleets: &PostgresFleets,
+) -> Result<usize, Box<dyn std::error::Error>> {
+    let parked = "select portal from recard.portal where parked is not null";
+    let mut names = Vec::new();
+    for row in client.query(parked, &[]).await? {
+        names.push(PortalId::new(row.get(0))?);
+    }
+    match names.is_empty() {
+        true => Ok(0),
+        false => Ok(fleets.retry(&names).await?.len()),
+    }
+}
+
 /// Lets workers die, and checks what they left.
 async fn run(chaos: Chaos) {
     let Some(mut world) = World::start(chaos.portals).await else { return };
@@ -199,6 +216,7 @@ async fn run(chaos: Chaos) {
     world.emulator.portals().iter().for_each(|portal| portal.set_faults(&slow).unwrap());
     let mut workers: Vec<Running> = (0..chaos.workers).map(|_| world.worker()).collect();
     let mut client = world.client().await;
+    let (fleets, mut freed) = (PostgresFleets::new(world.database()), 0);
     let begun = Instant::now();
     let (mut last_kill, mut kills, mut crashes) = (Instant::now(), 0_usize, chaos.crashes.iter());
     let mut next_crash = crashes.next();
@@ -208,6 +226,7 @@ async fn run(chaos: Chaos) {
         if next_rounds(&client, world.emulator.portals(), &rows).await.is_err() {
             client = world.client().await;
         }
+        freed += free(&client, &fleets).await.unwrap_or_default();
         if let Some((at, lasts)) = next_crash
             && begun.elapsed() > Duration::from_secs(*at)
         {
@@ -246,15 +265,9 @@ async fn run(chaos: Chaos) {
         and line like '%\"closed\"%'))";
     let due = format!("update recard.portal set due = now() where claim is null and {open}");
     let left = format!("select count(*) from recard.portal where claim is not null or {open}");
-    let parked = "select portal from recard.portal where parked is not null";
-    let (fleets, mut freed) = (PostgresFleets::new(world.database()), 0);
     let quiet = Instant::now();
     while client.query_one(&left, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        // Workers die here for no fault of a portal, and so often that one may be parked for it.
-        let names = client.query(parked, &[]).await.unwrap();
-        let names: Vec<PortalId> =
-            names.iter().map(|row| PortalId::new(row.get(0)).unwrap()).collect();
-        freed += fleets.retry(&names).await.unwrap().len();
+        freed += free(&client, &fleets).await.unwrap();
         client.execute(&due, &[]).await.unwrap();
         if quiet.elapsed() > Duration::from_secs(60).max(chaos.lasts) {
             let states = "select coalesce(parked, ''), attempts, count(*) from recard.portal \
