@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::postgres::{Server, as_user, other_than_root};
 
+/// Runs the pooler until its input ends: with the process of the tests, however that ends.
+const WATCHDOG: &str = r#""$0" -q "$1" </dev/null & cat >/dev/null; kill -KILL $!; wait"#;
+
 /// Pooler that ends with this value.
 pub struct Pooler {
     child: Child,
@@ -41,9 +44,9 @@ impl Pooler {
                 std::os::unix::fs::chown(path, Some(uid), Some(gid)).unwrap();
             }
         }
-        let mut command = Command::new(program);
-        command.arg("-q").arg(&file).current_dir(folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCHDOG]).arg(program).arg(&file).current_dir(folder.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = as_user(&mut command, user).spawn().unwrap();
         let pooler = Self { child, port, _folder: folder };
         let begun = Instant::now();
@@ -62,7 +65,7 @@ impl Pooler {
 
 impl Drop for Pooler {
     fn drop(&mut self) {
-        drop(self.child.kill());
+        drop(self.child.stdin.take());
         drop(self.child.wait());
     }
 }
