@@ -230,7 +230,18 @@ fn options_in(text: &str) -> Vec<String> {
 }
 
 /// Options of other programs in the documents.
-const OF_OTHERS: &[&str] = &["--bench", "--force", "--locked", "--open", "--path", "--test"];
+const OF_OTHERS: &[&str] = &[
+    "--bench",
+    "--features",
+    "--force",
+    "--full",
+    "--locked",
+    "--newest",
+    "--open",
+    "--path",
+    "--signal",
+    "--test",
+];
 
 #[test]
 fn documented_options_all_stand_in_the_help() {
