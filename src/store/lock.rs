@@ -20,6 +20,15 @@ use crate::records::AuditEvent;
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Store {
+    /// Returns `true` if the lock is a lease, which outlasts every request that its holder sent.
+    pub fn has_leases(&self) -> bool {
+        match &self.medium {
+            Medium::Folder(_) => false,
+            #[cfg(feature = "postgres")]
+            Medium::Postgres(_) => true,
+        }
+    }
+
     /// Takes the lock. Returns a notice with it if the last owner left the lock behind.
     ///
     /// # Errors

@@ -30,7 +30,8 @@ use crate::ports::{
 };
 use crate::records::fleet::{LastRound, PortalOutcome, PortalRow};
 
-/// Time for requests of a dead worker that may still be in flight.
+/// Time for requests of a dead worker that may still be in flight. A lease ends later than they do,
+/// so that only a folder needs it.
 const SETTLE_TIME: Duration = Duration::from_secs(3);
 
 /// Time until a portal that another process works on is tried again.
@@ -235,8 +236,8 @@ async fn reconcile(
     let observer = RoundObserver { session };
     let lock_timeout = Duration::ZERO;
     if session.app.store.unfinished().await?.is_some() {
-        let options =
-            RecoverOptions { run: None, ledger: None, settle_time: SETTLE_TIME, lock_timeout };
+        let settle_time = if session.app.store.has_leases() { Duration::ZERO } else { SETTLE_TIME };
+        let options = RecoverOptions { run: None, ledger: None, settle_time, lock_timeout };
         app::recover(&session.app, &options, &observer).await?;
     }
     let files = plans::manifest_files(declaration);
