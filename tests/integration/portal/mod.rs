@@ -2,6 +2,7 @@
 //! proxies.
 
 mod client;
+mod clocks;
 mod decoding;
 mod fake_transport;
 mod labels;
