@@ -348,6 +348,7 @@ fn contributed_files_pass_the_validators_of_the_machine() {
         schema("vendor.github-actions", "action.yml"),
         schema("vendor.github-workflows", &workflow),
         schema("vendor.gitlab-ci", &gitlab),
+        schema("vendor.compose-spec", "contrib/compose/compose.yaml"),
         schema("vendor.gitlab-ci", &at("component.yml")),
         ("action-validator", vec!["action.yml".into()]),
         ("action-validator", vec![workflow.clone()]),
