@@ -1,7 +1,7 @@
 //! Worker: reconciles the portals of a fleet continuously, as long as it holds their leases.
 //!
-//! [`work`] claims portals that are due from a [`WorkQueue`](crate::ports::WorkQueue), runs a round
-//! for each, and releases it with the time of the next one. It never reads or writes a portal
+//! [`work()`] claims portals that are due from a [`WorkQueue`](crate::ports::WorkQueue), runs a
+//! round for each, and releases it with the time of the next one. It never reads or writes a portal
 //! itself: that is what [`Rounds`] are for.
 //!
 //! # Promises
