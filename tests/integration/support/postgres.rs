@@ -52,13 +52,7 @@ impl Server {
     pub fn start_with(settings: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         let programs = programs()?;
         let user = other_than_root();
-        let folder = tempfile::Builder::new().prefix("recard-pg-").tempdir().unwrap();
-        if let Some((uid, gid)) = user {
-            chown(folder.path(), Some(uid), Some(gid)).unwrap();
-        }
-        // The watchdog removes it: its files belong to another user.
-        let folder = folder.keep();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = folder_of(user);
         let data = folder.join("data");
         let mut initdb = Command::new(programs.join("initdb"));
         initdb
@@ -79,6 +73,36 @@ impl Server {
                 chown(&path, Some(uid), Some(gid)).unwrap();
             }
         }
+        Some(Self::run(programs, user, folder, settings))
+    }
+
+    /// Starts a standby of this server.
+    pub fn standby(&self) -> Self {
+        let folder = folder_of(self.user);
+        let mut copy = Command::new(self.programs.join("pg_basebackup"));
+        copy.args([
+            "--no-sync",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--write-recovery-conf",
+        ])
+        .args(["--username=recard", "--host=127.0.0.1", "--port", &self.port.to_string()])
+        .arg("--pgdata")
+        .arg(folder.join("data"))
+        .stdin(Stdio::null());
+        let made = as_user(&mut copy, self.user).current_dir(&folder).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Self::run(self.programs.clone(), self.user, folder, &[])
+    }
+
+    /// Runs a server whose data is made.
+    fn run(
+        programs: PathBuf,
+        user: Option<(u32, u32)>,
+        folder: PathBuf,
+        settings: &[&str],
+    ) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut options =
             vec!["-p".to_owned(), port.to_string(), "-k".to_owned(), folder.display().to_string()];
         let defaults = ["listen_addresses=127.0.0.1", "max_connections=200"];
@@ -88,7 +112,7 @@ impl Server {
         let watchdog = watchdog(&programs, user, &folder, &options);
         let server = Self { programs, user, folder, port, options, watchdog };
         server.wait_until_ready();
-        Some(server)
+        server
     }
 
     /// Returns the address of a database, over loopback.
@@ -142,7 +166,7 @@ impl Server {
         let file = self.folder.join("data/postmaster.pid");
         loop {
             let text = std::fs::read_to_string(&file).unwrap_or_default();
-            if text.lines().any(|line| line.trim() == "ready")
+            if text.lines().any(|line| ["ready", "standby"].contains(&line.trim()))
                 && std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
             {
                 return;
@@ -163,6 +187,15 @@ impl Drop for Server {
         drop(self.watchdog.stdin.take());
         drop(self.watchdog.wait());
     }
+}
+
+/// Creates the folder of a server. Its watchdog removes it: its files belong to another user.
+fn folder_of(user: Option<(u32, u32)>) -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("recard-pg-").tempdir().unwrap();
+    if let Some((uid, gid)) = user {
+        chown(folder.path(), Some(uid), Some(gid)).unwrap();
+    }
+    folder.keep()
 }
 
 fn is_zombie(proc: &Path) -> bool {

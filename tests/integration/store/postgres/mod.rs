@@ -3,11 +3,14 @@
 mod collecting;
 mod commands;
 mod copying;
+mod cut_off;
 mod fleets;
 mod many_clients;
 mod migrations;
 mod queue;
 mod records;
 mod sealing;
+mod standby;
 mod tls;
+mod versions;
 mod workers;

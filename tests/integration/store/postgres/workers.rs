@@ -51,15 +51,15 @@ impl FleetFiles for Disk {
 }
 
 /// Portals, a server, and the fleet that was published in it.
-struct World {
-    emulator: Emulator,
+pub(super) struct World {
+    pub(super) emulator: Emulator,
     env: TestEnv,
-    server: Server,
+    pub(super) server: Server,
     url: String,
 }
 
 impl World {
-    async fn start(portals: u32) -> Option<Self> {
+    pub(super) async fn start(portals: u32) -> Option<Self> {
         let server = tokio::task::spawn_blocking(|| Server::start(&[])).await.unwrap()?;
         let number = NonZeroU32::new(portals);
         let options = EmulatorOptions { portals: number, ..EmulatorOptions::default() };
@@ -117,14 +117,15 @@ impl World {
         PostgresFleets::new(self.database()).publish(&publication).await.unwrap();
     }
 
-    fn worker(&self) -> Running {
-        self.worker_at("unlimited")
+    pub(super) fn worker(&self) -> Running {
+        self.worker_over(&self.url, "unlimited")
     }
 
-    fn worker_at(&self, rate: &str) -> Running {
+    /// Starts a worker whose way to the database is this address.
+    pub(super) fn worker_over(&self, store: &str, rate: &str) -> Running {
         let arguments = ["worker", "--secrets", "secrets", "--rate", rate, "--lease", LEASE];
         let mut command = self.env.command(&arguments);
-        command.args(["--slots", "10", "--store", &self.url, "--log-format", "text"]);
+        command.args(["--slots", "10", "--store", store, "--log-format", "text"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let begun = lines.find(|line| line.contains("reconciles up to"));
@@ -133,7 +134,7 @@ impl World {
         Running(child)
     }
 
-    async fn client(&self) -> Client {
+    pub(super) async fn client(&self) -> Client {
         loop {
             let plain = self.url.split('?').next().unwrap();
             if let Ok((client, connection)) = tokio_postgres::connect(plain, NoTls).await {
@@ -146,10 +147,10 @@ impl World {
 }
 
 /// Worker process, which ends with the test.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Running {
-    fn signal(&self, signal: &str) {
+    pub(super) fn signal(&self, signal: &str) {
         let id = self.0.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
@@ -286,44 +287,86 @@ async fn run(chaos: Chaos) {
     check(&world, &client, kills, freed).await;
 }
 
+/// Content of all journals.
+#[derive(Default)]
+pub(super) struct Journals {
+    /// Resets by portal.
+    done: BTreeMap<String, u64>,
+    /// Runs, and `true` for those without an end.
+    open: BTreeMap<(String, String), bool>,
+    /// Number of runs that another worker took over.
+    pub(super) taken_over: u32,
+}
+
+impl Journals {
+    /// Reads them. Requires that no worker wrote after another one took over.
+    pub(super) async fn read(client: &Client) -> Self {
+        let lines = "select portal, run, number, token, line from recard.journal \
+                     order by portal, run, number";
+        let mut found = Self::default();
+        let mut last: Option<(String, i64)> = None;
+        for row in client.query(lines, &[]).await.unwrap() {
+            let (portal, run, token): (String, String, i64) = (row.get(0), row.get(1), row.get(3));
+            let line: String = row.get(4);
+            if let Some((before, earlier)) = &last
+                && *before == portal
+            {
+                assert!(*earlier <= token, "{portal} {run}: {earlier} wrote after {token}\n{line}");
+                found.taken_over += u32::from(*earlier < token && row.get::<_, i32>(2) > 1);
+            }
+            last = Some((portal.clone(), token));
+            let reset = [r#""outcome":"reset""#, r#""outcome":"reset-unseen""#];
+            let resets: usize = reset.iter().map(|word| line.matches(word).count()).sum();
+            *found.done.entry(portal.clone()).or_default() += resets as u64;
+            found.open.insert((portal, run), !line.contains(r#""closed""#));
+        }
+        found
+    }
+
+    /// Requires that each reset of the portals stands in them, and that every run has ended.
+    pub(super) fn check(&self, portals: &[Portal]) {
+        let unfinished: Vec<_> = self.open.iter().filter(|(_, is_open)| **is_open).collect();
+        assert!(unfinished.is_empty(), "{unfinished:?}");
+        for portal in portals {
+            let removed = portal.counters().rows_removed;
+            let known = self.done.get(portal.host()).copied().unwrap_or_default();
+            assert_eq!(removed, known, "{}: resets and outcomes in journals", portal.host());
+            assert!(portal.complaints().is_empty(), "{:?}", portal.complaints());
+        }
+    }
+}
+
 /// Checks that each reset stands in the journal of the worker that held the portal, and no other.
 #[allow(clippy::print_stdout, reason = "the figures of the full form")]
 async fn check(world: &World, client: &Client, kills: usize, freed: usize) {
-    let lines = "select portal, run, number, token, line from recard.journal \
-                 order by portal, run, number";
-    let mut done: BTreeMap<String, u64> = BTreeMap::new();
-    let mut last: Option<(String, i64)> = None;
-    let mut open: BTreeMap<(String, String), bool> = BTreeMap::new();
-    let mut taken_over = 0;
-    for row in client.query(lines, &[]).await.unwrap() {
-        let (portal, run, token): (String, String, i64) = (row.get(0), row.get(1), row.get(3));
-        let line: String = row.get(4);
-        if let Some((before, earlier)) = &last
-            && *before == portal
-        {
-            assert!(*earlier <= token, "{portal} {run}: {earlier} wrote after {token}\n{line}");
-            taken_over += u32::from(*earlier < token && row.get::<_, i32>(2) > 1);
-        }
-        last = Some((portal.clone(), token));
-        let reset = [r#""outcome":"reset""#, r#""outcome":"reset-unseen""#];
-        let resets: usize = reset.iter().map(|word| line.matches(word).count()).sum();
-        *done.entry(portal.clone()).or_default() += resets as u64;
-        open.insert((portal, run), !line.contains(r#""closed""#));
-    }
-    let resets: u64 = done.values().sum();
-    let runs = open.len();
+    let journals = Journals::read(client).await;
+    let (resets, taken_over): (u64, _) = (journals.done.values().sum(), journals.taken_over);
+    let runs = journals.open.len();
     println!("{kills} kills, {runs} runs, {taken_over} taken over, {resets} resets, {freed} freed");
-    let unfinished: Vec<_> = open.iter().filter(|(_, is_open)| **is_open).collect();
-    assert!(unfinished.is_empty(), "{unfinished:?}");
+    journals.check(world.emulator.portals());
     for portal in world.emulator.portals() {
         let removed = portal.counters().rows_removed;
-        let known = done.get(portal.host()).copied().unwrap_or_default();
-        assert_eq!(removed, known, "{}: resets and outcomes in journals", portal.host());
-        assert!(portal.complaints().is_empty(), "{:?}", portal.complaints());
         assert!(removed >= 4, "{} had {removed} resets", portal.host());
     }
     assert!(kills >= 3 && taken_over > 0, "{kills} kills, {taken_over} runs taken over");
 }
+
+/// Waits until a statement that counts finds something.
+pub(super) async fn wait_for_one(client: &Client, counting: &str, what: &str) {
+    let begun = Instant::now();
+    while client.query_one(counting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Counts intents of runs.
+pub(super) const INTENTS: &str =
+    "select count(*) from recard.journal where line like '%\"intent\"%'";
+
+/// Counts portals that a second claim has ended.
+pub(super) const TAKEN_OVER: &str =
+    "select count(*) from recard.portal where claim is null and token > 1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_that_was_stopped_past_its_lease_sends_the_write_no_more() {
@@ -331,21 +374,12 @@ async fn worker_that_was_stopped_past_its_lease_sends_the_write_no_more() {
     let (portal, client) = (&world.emulator.portals()[0], world.client().await);
     let rows = portal.rows();
     // It has its intent in the journal, and waits for the rate limiter before it sends the write.
-    let slow = world.worker_at("3,0.25");
-    let intent = "select count(*) from recard.journal where line like '%\"intent\"%'";
-    let begun = Instant::now();
-    while client.query_one(intent, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no intent");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let slow = world.worker_over(&world.url, "3,0.25");
+    wait_for_one(&client, INTENTS, "no intent").await;
     slow.signal("-STOP");
     assert_eq!(portal.counters().rows_removed, 0, "the write waits");
     let other = world.worker();
-    let waiting = "select count(*) from recard.portal where claim is null and token > 1";
-    while client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(90), "no other worker took over");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait_for_one(&client, TAKEN_OVER, "no other worker took over").await;
     drop(other);
     // Recovered and reset by the other one; since then people have customized the cards again.
     assert_eq!(portal.counters().rows_removed, 2);
