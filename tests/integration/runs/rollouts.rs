@@ -5,15 +5,27 @@ use serde_json::json;
 
 use super::fleets::Fleet;
 use super::reconcile::Running;
+use super::workers::{row, wait_until};
 use crate::support::env::CommandOutput;
 
 const WAVES: &str = "  waves: [{ name: canary, select: { ring: canary } }, { name: rest }]\n";
 
+fn worker(fleet: &Fleet) -> Running {
+    // A portal that is offline is given up soon.
+    let deadline = ["--portal-deadline", "10s"];
+    let worker = ["worker", "--secrets", "secrets", "--rate", "unlimited"];
+    Running(fleet.env.spawn(&[&worker[..], &deadline[..]].concat()))
+}
+
+/// Publishes a fleet, and waits for the end of the rollout.
+fn publish(fleet: &Fleet, more: &[&str]) -> CommandOutput {
+    fleet.env.run(&[&["fleet", "publish", "--wait", "--deadline", "100s"], more].concat())
+}
+
 /// Publishes a fleet with a worker on its folder, and waits for the end of the rollout.
 fn roll_out(fleet: &Fleet) -> CommandOutput {
-    let worker = ["worker", "--secrets", "secrets", "--rate", "unlimited"];
-    let _worker = Running(fleet.env.spawn(&worker));
-    fleet.env.run(&["fleet", "publish", "--wait", "--deadline", "50s"])
+    let _worker = worker(fleet);
+    publish(fleet, &[])
 }
 
 fn resets(portal: &Portal) -> u64 {
@@ -41,4 +53,33 @@ async fn rollout_of_a_worker_resets_wave_by_wave_and_halts_before_the_next_if_th
     assert_eq!(of_bad.code, 3, "{of_bad:?}");
     assert!(of_bad.stdout.contains("1 of 1 portals of the wave canary failed"), "{of_bad:?}");
     assert_eq!([2, 3].map(|number| resets(bad.portal(number))), [0, 0], "{of_bad:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rollout_goes_on_past_a_portal_that_was_broken_before_and_one_that_is_offline() {
+    const STOP: &str = "  stop: { failed: 1 }\n";
+    let fleet = Fleet::start(4).await;
+    let rows: Vec<_> = fleet.emulator.portals().iter().map(Portal::rows).collect();
+    std::fs::remove_file(fleet.env.at(fleet.secret(fleet.portal(2)))).unwrap();
+    fleet.declare(STOP);
+    let _worker = worker(&fleet);
+    let first = fleet.env.run(&["fleet", "publish"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    wait_until("a round of each", || {
+        fleet.removed() == [2, 0, 2, 2] && row(&fleet, 2).state.failures > 0
+    });
+    for (portal, rows) in fleet.emulator.portals().iter().zip(rows) {
+        rows.into_iter().for_each(|row| portal.put_row(row));
+    }
+    fleet.portal(3).set_faults(&json!([{ "do": "cut-before" }])).unwrap();
+    fleet.declare(&format!("{WAVES}{STOP}"));
+    // Without a git repository the publisher says what it means to replace.
+    let refused = publish(&fleet, &[]);
+    let (_, expected) = refused.stderr.trim().split_once("--expect ").unwrap();
+    let second = tokio::task::block_in_place(|| publish(&fleet, &["--expect", expected]));
+    // With the one that was broken before there would be two failures in the wave.
+    assert!(second.stdout.contains("Rollout complete"), "{second:?}");
+    assert!(second.stdout.contains("wave rest: 2 of 2 portals done, 1 failed"), "{second:?}");
+    assert_eq!([1, 2, 3, 4].map(|number| resets(fleet.portal(number))), [4, 0, 2, 4]);
+    assert_eq!(second.code, 0, "{second:?}");
 }

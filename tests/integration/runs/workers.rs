@@ -67,7 +67,7 @@ pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn row(fleet: &Fleet, number: usize) -> QueueRow {
+pub(super) fn row(fleet: &Fleet, number: usize) -> QueueRow {
     let portal = PortalId::new(fleet.portal(number).host()).unwrap();
     read_queue_row(&fleet.env.at(".recard"), &portal).unwrap().unwrap()
 }
