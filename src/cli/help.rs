@@ -16,7 +16,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Everyday", &["plan", "apply", "drift", "restore"]),
     ("Review", &["show", "history", "card", "inventory", "export"]),
     ("Set up", &["init", "validate", "doctor", "schema", "completions", "man"]),
-    ("Operate", &["reconcile", "recover", "unlock", "audit", "ledger", "fleet"]),
+    ("Operate", &["reconcile", "recover", "unlock", "audit", "ledger", "store", "fleet", "worker"]),
     ("Learn", &["demo", "emulate", "explain", "version", "help"]),
 ];
 
@@ -114,6 +114,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "reconcile",
         &[example("recard reconcile --every 30m --listen 127.0.0.1:9090", "with metrics")],
+    ),
+    (
+        "store",
+        &[
+            example("recard store check --store STORE", "a folder, or postgres://USER@HOST/NAME"),
+            example("recard store copy --portal company.bitrix24.com --to STORE", "moves a portal"),
+        ],
     ),
     (
         "worker",

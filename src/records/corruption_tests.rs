@@ -138,6 +138,11 @@ pub(super) fn written() -> Vec<Sample> {
             lines(bytes, |_, json| decode_backup(json.as_bytes()))
         }),
         document(
+            "decode_collected",
+            encode_collected(CollectedBackups { at: samples::limiter_state().at }).unwrap(),
+            |bytes| one(decode_collected(bytes)),
+        ),
+        document(
             "decode_field_labels",
             encode_field_labels(&samples::portal_labels()).unwrap(),
             |bytes| one(decode_field_labels(bytes)),

@@ -73,13 +73,12 @@ impl Home {
 
     /// Returns the words of a command on this store.
     fn words<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
-        let mut words = arguments.to_vec();
-        match self {
-            Self::Folder => {}
+        let store: &[&str] = match self {
+            Self::Folder => &[],
             #[cfg(all(unix, feature = "postgres"))]
-            Self::Database(database) => words.extend(["--store", &database.url]),
-        }
-        words
+            Self::Database(database) => &["--store", &database.url],
+        };
+        [arguments, store].concat()
     }
 
     fn run(&self, env: &TestEnv, arguments: &[&str]) -> CommandOutput {
