@@ -8,19 +8,24 @@ use crate::process::{Place, RECARD, Running, say};
 const PORTALS: usize = 1_000;
 const PEOPLE: u64 = 40;
 
+/// Starts the emulator with so many portals, and a fleet of them in the folder `fleet`.
+pub(crate) async fn portals(place: &Place, portals: usize) -> Running {
+    let mut emulator = Command::new(RECARD);
+    emulator.args(["emulate", "--portals", &portals.to_string(), "--fleet-out", "fleet"]);
+    emulator.args(["--seed", &format!("users={PEOPLE}"), "--ready-file", "ready.json"]);
+    emulator.current_dir(place.path()).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+    let emulator = Running::start(emulator.stderr(Stdio::null()));
+    while !place.path().join("ready.json").exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    emulator
+}
+
 /// Measures `recard fleet plan`, and prints the figures with those that are wanted.
 pub(crate) async fn fleet() {
     say("fleet: starting a thousand portals");
     let place = Place::empty();
-    let ready = place.path().join("ready.json");
-    let mut emulator = Command::new(RECARD);
-    emulator.args(["emulate", "--portals", &PORTALS.to_string(), "--fleet-out", "fleet"]);
-    emulator.args(["--seed", &format!("users={PEOPLE}"), "--ready-file", "ready.json"]);
-    emulator.current_dir(place.path()).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
-    let emulator = Running::start(emulator.stderr(Stdio::null()));
-    while !ready.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let emulator = portals(&place, PORTALS).await;
     // Everybody's two cards, on each portal.
     let card = format!(
         "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: bench, reason: to measure }}\nspec:\n  \

@@ -6,6 +6,7 @@
 //! cargo bench --bench program -- all       # the whole table, some fifty minutes
 //! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory, restore, fleet, worker
 //! cargo bench --bench program -- 10000 enterprise    # of one size, the lines of one limit: standard or enterprise
+//! cargo bench --bench program --features postgres -- calm    # workers on PostgreSQL, some six minutes
 //! ```
 //!
 //! Everything is a ratio of two times of one run, since machines differ and are noisy. The bound
@@ -24,9 +25,19 @@
 )]
 
 mod bound;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, unreachable_pub, reason = "the tests need more of the server than this")]
+#[path = "../../tests/integration/support/browser.rs"]
+mod browser;
+#[cfg(feature = "postgres")]
+mod calm;
 mod faults;
 mod fleet;
 mod kind;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, unreachable_pub, reason = "the tests need more of the server than this")]
+#[path = "../../tests/integration/support/postgres.rs"]
+mod postgres;
 mod process;
 mod worker;
 
@@ -91,6 +102,10 @@ async fn main() {
     }
     if wanted("worker") {
         worker::worker().await;
+    }
+    #[cfg(feature = "postgres")]
+    if wanted("calm") {
+        calm::calm().await;
     }
 }
 

@@ -132,6 +132,12 @@ impl Running {
         Self(command.spawn().unwrap())
     }
 
+    /// Returns its process id.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Returns the peak of its memory so far, in MiB.
     pub(crate) fn peak_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::fleet::portals;
 use crate::process::{Place, RECARD, Running, say};
 
 /// Number of portals that answer.
@@ -29,15 +30,7 @@ pub(crate) async fn worker() {
 
 async fn row(hanging: usize) {
     let place = Place::empty();
-    let ready = place.path().join("ready.json");
-    let mut emulator = Command::new(RECARD);
-    emulator.args(["emulate", "--portals", &PORTALS.to_string(), "--fleet-out", "fleet"]);
-    emulator.args(["--seed", "users=40", "--ready-file", "ready.json"]);
-    emulator.current_dir(place.path()).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
-    let _emulator = Running::start(emulator.stderr(Stdio::null()));
-    while !ready.exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let _emulator = portals(&place, PORTALS).await;
     // Connections to these portals are accepted, and never answered.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -68,24 +61,32 @@ async fn row(hanging: usize) {
     let peak = worker.peak_mib();
     drop(worker);
     accepting.abort();
-    let log = std::fs::read_to_string(place.path().join("log")).unwrap();
-    let begun: Vec<f64> = log
-        .lines()
+    let mut late = late(&place, "log", PORTALS * WARM_UP / usize::try_from(EVERY).unwrap());
+    late.sort_by(f64::total_cmp);
+    assert!(late.len() > PORTALS, "{} rounds", late.len());
+    println!(
+        "| {hanging} more hang | {} | {:.2} s | {:.2} s | {:.2} s | {peak:.0} MiB |",
+        late.len(),
+        share(&late, 50),
+        share(&late, 99),
+        share(&late, 100),
+    );
+}
+
+/// Returns how late the rounds in the log of a worker began, in seconds, without those of portals
+/// that hang, and without the first ones.
+pub(crate) fn late(place: &Place, log: &str, warm: usize) -> Vec<f64> {
+    let log = std::fs::read_to_string(place.path().join(log)).unwrap();
+    log.lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|line| line["message"] == "round")
         .filter(|line| line["portal"].as_str().is_some_and(|name| !name.starts_with("silent")))
         .map(|line| line["overdue_milliseconds"].as_f64().unwrap() / 1000.0)
-        .collect();
-    let warm = PORTALS * WARM_UP / usize::try_from(EVERY).unwrap();
-    let mut late: Vec<f64> = begun.iter().skip(warm).copied().collect();
-    late.sort_by(f64::total_cmp);
-    assert!(late.len() > PORTALS, "{} rounds", late.len());
-    let at = |share: usize| late[(late.len() - 1) * share / 100];
-    println!(
-        "| {hanging} more hang | {} | {:.2} s | {:.2} s | {:.2} s | {peak:.0} MiB |",
-        late.len(),
-        at(50),
-        at(99),
-        at(100),
-    );
+        .skip(warm)
+        .collect()
+}
+
+/// Returns the number below which so many percent of sorted numbers lie.
+pub(crate) fn share(sorted: &[f64], percent: usize) -> f64 {
+    sorted[(sorted.len() - 1) * percent / 100]
 }

@@ -229,7 +229,10 @@ impl PortalEndpoint {
         ui: &Ui,
         interrupt: &Interrupt,
     ) -> Result<(Connection, Option<StoreError>), CliError> {
-        let store = Store::open_current(&global.store, &self.name).await?;
+        let mut store = Store::open_current(&global.store, &self.name).await?;
+        if self.held.is_some() {
+            store.keep_documents();
+        }
         let rate = self.rate(global)?;
         let (level, unread) = match store.limiter_state().await {
             Ok(level) => (level.map(|stored| stored_level::read(&stored, rate)), None),

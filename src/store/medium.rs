@@ -32,6 +32,15 @@ impl Medium {
         }
     }
 
+    /// Keeps documents in memory once they were read, where reading each costs a statement.
+    pub(super) fn keep_documents(&mut self) {
+        match self {
+            Self::Folder(_) => {}
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.keep_documents(),
+        }
+    }
+
     /// Returns `true` if there is a record of the portal.
     pub(super) async fn is_there(&self) -> bool {
         match self {

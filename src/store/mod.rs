@@ -104,6 +104,12 @@ impl Store {
         &self.portal
     }
 
+    /// Reads what a round needs at once where that is less work. For the round of a worker, which
+    /// has the portal to itself.
+    pub fn keep_documents(&mut self) {
+        self.medium.keep_documents();
+    }
+
     /// Returns `true` if the store holds anything of the portal.
     pub async fn is_there(&self) -> bool {
         self.medium.is_there().await

@@ -235,15 +235,20 @@ async fn reconcile(
     let Some(declaration) = &portal.declaration else { return Ok(empty) };
     let observer = RoundObserver { session };
     let lock_timeout = Duration::ZERO;
-    if session.app.store.unfinished().await?.is_some() {
-        let settle_time = if session.app.store.has_leases() { Duration::ZERO } else { SETTLE_TIME };
-        let options = RecoverOptions { run: None, ledger: None, settle_time, lock_timeout };
-        app::recover(&session.app, &options, &observer).await?;
-    }
     let files = plans::manifest_files(declaration);
     let set = ManifestSet { declaration, files: &files };
     let options = ApplyOptions { lock_timeout, ..ApplyOptions::default() };
-    let applied = app::apply(&session.app, set, &options, &ApprovedWithFleet, &observer).await?;
+    let apply = || app::apply(&session.app, set, &options, &ApprovedWithFleet, &observer);
+    let applied = match apply().await {
+        Err(app::Error::Unfinished(_)) => {
+            let has_leases = session.app.store.has_leases();
+            let settle_time = if has_leases { Duration::ZERO } else { SETTLE_TIME };
+            let options = RecoverOptions { run: None, ledger: None, settle_time, lock_timeout };
+            app::recover(&session.app, &options, &observer).await?;
+            apply().await?
+        }
+        applied => applied?,
+    };
     Ok(Applied::new(&applied.planned.plan, applied.run).fill(empty))
 }
 

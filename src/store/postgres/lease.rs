@@ -189,6 +189,7 @@ impl Lease {
         let statement = if run.is_empty() { document } else { file };
         let more: Parameters<'_> =
             &[(&name, Type::TEXT), (&run, Type::TEXT), (&bytes, Type::BYTEA)];
+        self.held.records.forget_documents().await;
         self.held.write(statement, more).await.map(drop)
     }
 

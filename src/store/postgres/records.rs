@@ -3,6 +3,10 @@
 //! Lines and documents are those of a folder, byte for byte. A log ends with a whole line, because
 //! a transaction is done as a whole or not at all.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -27,7 +31,13 @@ pub(in crate::store) struct Records {
     pub(super) database: Database,
     pub(super) portal: PortalId,
     pub(in crate::store) permit: HeldPermit,
+    /// Documents of the portal by their names, once they were read; `None` if each is read for
+    /// itself.
+    kept: Option<Arc<Mutex<Option<Documents>>>>,
 }
+
+/// Documents by their names.
+type Documents = BTreeMap<String, Vec<u8>>;
 
 /// Statements that read a log: its lines in their order, `line` each, with `$1` the portal and
 /// `$2` the run.
@@ -78,7 +88,20 @@ pub(super) fn name_of(place: &Place) -> &'static str {
 
 impl Records {
     pub(in crate::store) fn new(database: Database, portal: PortalId) -> Self {
-        Self { database, portal, permit: HeldPermit::default() }
+        Self { database, portal, permit: HeldPermit::default(), kept: None }
+    }
+
+    /// Reads all documents of the portal at once, and again only after one was written here. For
+    /// the round of a worker, beside which nobody else works on the portal.
+    pub(in crate::store) fn keep_documents(&mut self) {
+        self.kept = Some(Arc::default());
+    }
+
+    /// Forgets the documents that were read.
+    pub(super) async fn forget_documents(&self) {
+        if let Some(kept) = &self.kept {
+            *kept.lock().await = None;
+        }
     }
 
     pub(in crate::store) fn name(&self, place: &Place) -> String {
@@ -165,6 +188,14 @@ impl Records {
 
     async fn read_document(&self, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
         let (portal, name, run) = (self.portal.as_str(), name_of(place), run_of(place));
+        if let (Some(kept), true) = (&self.kept, run.is_empty()) {
+            let mut kept = kept.lock().await;
+            let documents = match kept.take() {
+                Some(documents) => documents,
+                None => self.read_documents().await?,
+            };
+            return Ok(kept.insert(documents).get(name).cloned());
+        }
         let text = "select content from recard.document where portal = $1 and name = $2 and $3 = '' \
             union all \
             select content from recard.run_file where portal = $1 and name = $2 and run = $3";
@@ -172,6 +203,15 @@ impl Records {
             &[(&portal, Type::TEXT), (&name, Type::TEXT), (&run, Type::TEXT)];
         let rows = self.rows(text, parameters).await?;
         rows.first().map(|row| self.database.column(row, "content")).transpose()
+    }
+
+    async fn read_documents(&self) -> Result<Documents, StoreError> {
+        let text = "select name, content from recard.document where portal = $1";
+        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await?;
+        let document = |row: &Row| {
+            Ok((self.database.column(row, "name")?, self.database.column(row, "content")?))
+        };
+        rows.iter().map(document).collect()
     }
 
     /// Returns the ledger as one document, made of its entries.
@@ -256,7 +296,6 @@ impl Records {
         bytes: &[u8],
         commit: &str,
     ) -> Result<(), StoreError> {
-        self.enroll().await?;
         let portal = self.portal.as_str();
         let text = "insert into recard.document (portal, name, content) \
             select portal, $2, $3 from recard.portal where portal = $1 and moved_to is null \
@@ -268,7 +307,13 @@ impl Records {
             (&bytes, Type::BYTEA),
             (&commit, Type::TEXT),
         ];
-        self.rows(text, parameters).await.map(drop)
+        self.forget_documents().await;
+        if self.rows(text, parameters).await?.is_empty() {
+            // The portal has no row yet, or has moved.
+            self.enroll().await?;
+            self.rows(text, parameters).await?;
+        }
+        Ok(())
     }
 
     pub(in crate::store) async fn remove(&self, place: &Place) -> Result<(), StoreError> {
@@ -278,6 +323,7 @@ impl Records {
     async fn remove_document(&self, name: &str) -> Result<(), StoreError> {
         let portal = self.portal.as_str();
         let text = "delete from recard.document where portal = $1 and name = $2";
+        self.forget_documents().await;
         self.rows(text, &[(&portal, Type::TEXT), (&name, Type::TEXT)]).await.map(drop)
     }
 }

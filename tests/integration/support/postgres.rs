@@ -136,10 +136,15 @@ impl Server {
         self.port
     }
 
+    /// Returns the id of its main process.
+    pub fn process(&self) -> u32 {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
+    }
+
     /// Kills the server at once, as a crash does, and waits until it is gone.
     pub fn crash(&mut self) {
-        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        let main = file.lines().next().unwrap().to_owned();
+        let main = self.process().to_string();
         // Children of the main process see its end by a pipe, and end too.
         assert!(Command::new("kill").args(["-KILL", &main]).status().unwrap().success());
         let proc = PathBuf::from(format!("/proc/{main}"));
