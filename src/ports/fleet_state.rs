@@ -39,12 +39,12 @@ use crate::model::{Digest, PortalId};
 
 /// State of fleets. Every method is one atomic step; a dropped call may have been executed or not.
 pub trait FleetState: Send + Sync {
-    /// Returns the names of the fleets with a revision, sorted.
+    /// Returns the fleets with a revision by their names, sorted, and their heads.
     ///
     /// # Errors
     ///
     /// If the state could not be asked.
-    fn fleets(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+    fn heads(&self) -> impl Future<Output = Result<Vec<(String, FleetHead)>, StoreError>> + Send;
 
     /// Stores a revision and makes it the current one, if the current one is the expected. The
     /// first wave opens, and portals that are on the withdrawn revision get the new one at once.

@@ -9,8 +9,8 @@ use super::folder::fleets::FolderFleets;
 use super::postgres::PostgresFleets;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
-    Clock, CommandPause, FleetState, FleetView, Publication, Published, RolloutChange, RolloutStep,
-    StoreError, WorkerSign,
+    Clock, CommandPause, FleetHead, FleetState, FleetView, Publication, Published, RolloutChange,
+    RolloutStep, StoreError, WorkerSign,
 };
 
 /// State of the fleets of a store.
@@ -37,11 +37,11 @@ impl Fleets {
 }
 
 impl FleetState for Fleets {
-    async fn fleets(&self) -> Result<Vec<String>, StoreError> {
+    async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
         match self {
-            Self::Folder(folder) => folder.fleets().await,
+            Self::Folder(folder) => folder.heads().await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.fleets().await,
+            Self::Postgres(database) => database.heads().await,
         }
     }
 

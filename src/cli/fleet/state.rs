@@ -22,7 +22,7 @@ pub(in crate::cli) async fn find(
     state: &Fleets,
     name: Option<&str>,
 ) -> Result<(String, FleetView), CliError> {
-    let known = state.fleets().await?;
+    let known: Vec<String> = state.heads().await?.into_iter().map(|(name, _)| name).collect();
     let name = match (name, known.as_slice()) {
         (Some(name), _) => name,
         (None, [only]) => only.as_str(),

@@ -18,7 +18,7 @@ use crate::fleet::rollout;
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::{Digest, PortalId};
-use crate::ports::{Clock as _, FleetState as _, StoreError};
+use crate::ports::{Clock as _, FleetState as _, RolloutState, StoreError};
 use crate::records::fleet::{FleetRevision, TrustedKey};
 use crate::store::{Fleets, FolderQueue, QueuePortal};
 
@@ -173,20 +173,23 @@ impl FleetSource<'_> {
             Self::Published(state, queue, _) => (state, queue),
         };
         let (mut heads, mut portals) = (BTreeMap::new(), Vec::new());
-        for fleet in state.fleets().await? {
-            if let Some(change) = rollout::advance(state, &fleet).await? {
+        for (fleet, head) in state.heads().await? {
+            if head.rollout.state == RolloutState::Running
+                && let Some(change) = rollout::advance(state, &fleet).await?
+            {
                 tracing::info!(fleet, ?change, "rollout");
             }
-            let Some(view) = state.view(&fleet).await? else { continue };
-            for portal in &view.portals {
+            self.read(known, head.revision).await?;
+            // The queue of a database knows the portals itself.
+            let view = if queue.is_some() { state.view(&fleet).await? } else { None };
+            for portal in view.iter().flat_map(|view| &view.portals) {
                 portals.extend(portal.revision.map(|revision| QueuePortal {
                     portal: portal.published.portal.clone(),
                     revision,
-                    is_paused: portal.is_paused(view.now),
+                    is_paused: view.as_ref().is_some_and(|view| portal.is_paused(view.now)),
                 }));
             }
-            self.read(known, view.head.revision).await?;
-            heads.insert(fleet, view.head.revision);
+            heads.insert(fleet, head.revision);
         }
         known.set_heads(heads);
         if let Some(queue) = queue {

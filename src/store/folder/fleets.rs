@@ -68,12 +68,12 @@ impl FolderFleets {
 }
 
 impl FleetState for FolderFleets {
-    async fn fleets(&self) -> Result<Vec<String>, StoreError> {
+    async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
         self.run(|files, _| {
-            let mut names: Vec<String> =
-                files.heads()?.into_iter().map(|head| head.fleet).collect();
-            names.sort();
-            Ok(names)
+            let records = files.heads()?.into_iter();
+            let mut heads: Vec<_> = records.map(|record| (record.fleet, record.head)).collect();
+            heads.sort_by(|a, b| a.0.cmp(&b.0));
+            Ok(heads)
         })
         .await
     }

@@ -147,10 +147,17 @@ impl PostgresFleets {
 }
 
 impl FleetState for PostgresFleets {
-    async fn fleets(&self) -> Result<Vec<String>, StoreError> {
-        let text = "select fleet from recard.rollout order by fleet";
+    async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
+        let text = "select fleet, document from recard.rollout order by fleet";
         let rows = self.database.query_patiently(text, &[]).await?;
-        rows.iter().map(|row| self.database.column(row, "fleet")).collect()
+        let head = |row: &Row| {
+            let fleet = self.database.column::<String>(row, "fleet")?;
+            let document = self.database.column::<&str>(row, "document")?;
+            let record = FleetRecord::parse(document.as_bytes());
+            let record = record.map_err(|problem| self.misread(&fleet, problem))?;
+            Ok((fleet, record.head))
+        };
+        rows.iter().map(head).collect()
     }
 
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {

@@ -144,8 +144,9 @@ async fn of_several_publications_one_succeeds(world: &impl FleetWorld) {
         assert_eq!(view(world, law).await.head, found.head);
         before = Some(winner.clone());
     }
-    let fleets = world.state().fleets().await.unwrap();
-    assert!(fleets.contains(&format!("Fleet «{law}»")) && fleets.is_sorted(), "{fleets:?}");
+    let heads = world.state().heads().await.unwrap();
+    let head = (format!("Fleet «{law}»"), view(world, law).await.head);
+    assert!(heads.contains(&head) && heads.is_sorted_by_key(|(name, _)| name), "{heads:?}");
     assert_eq!(world.state().view("no such fleet").await.unwrap(), None);
 }
 

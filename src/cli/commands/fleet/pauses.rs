@@ -127,7 +127,7 @@ async fn chosen(state: &Fleets, arguments: &FleetPortalsArgs) -> Result<Vec<Port
 
 async fn views(state: &Fleets) -> Result<Vec<FleetView>, CliError> {
     let mut views = Vec::new();
-    for fleet in state.fleets().await? {
+    for (fleet, _) in state.heads().await? {
         views.extend(state.view(&fleet).await?);
     }
     Ok(views)

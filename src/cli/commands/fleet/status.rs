@@ -50,7 +50,7 @@ async fn report(
     let state = state::open(global);
     let FleetStatusArgs { fleet: named, name, .. } = arguments;
     let is_file = !named.named().is_empty() || Path::new("fleet.yaml").exists();
-    if name.is_some() || (!is_file && !state.fleets().await?.is_empty()) {
+    if name.is_some() || (!is_file && !state.heads().await?.is_empty()) {
         let (name, _) = state::find(&state, name.as_deref()).await?;
         let mut report = publishing::report(global, &state, "status", &name, started).await?;
         if let Some(selector) = &named.selector {
