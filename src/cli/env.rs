@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::parser::ValueSource;
 
@@ -13,7 +14,7 @@ use crate::diagnostic;
 use crate::i18n::Language;
 use crate::manifest::SecretReference;
 use crate::model::PortalId;
-use crate::portal::{Network, WebhookUrl};
+use crate::portal::{Network, TrustedRoots, WebhookUrl};
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{Database, DatabaseAccess, DatabaseAddress};
 use crate::store::{StoreLocation, read_whole};
@@ -138,13 +139,24 @@ const MAX_ROOTS_BYTES: u64 = 16 << 20;
 
 /// Returns the network settings: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in upper or lower case,
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR`. The libraries would read them too, but accept empty ones.
+///
+/// They are read once in a process, so that the connections of a fleet share the certificates.
 pub(super) fn network() -> Result<Network, CliError> {
+    static NETWORK: OnceLock<Network> = OnceLock::new();
+    if let Some(network) = NETWORK.get() {
+        return Ok(network.clone());
+    }
+    let network = read_network()?;
+    Ok(NETWORK.get_or_init(|| network).clone())
+}
+
+fn read_network() -> Result<Network, CliError> {
     let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
     Ok(Network {
         proxy: first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
             .map(|address| address.trim().to_owned()),
         no_proxy: first(&["NO_PROXY", "no_proxy"]).unwrap_or_default(),
-        roots: roots()?,
+        roots: roots()?.map_or_else(TrustedRoots::default, TrustedRoots::new),
     })
 }
 

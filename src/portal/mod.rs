@@ -30,7 +30,8 @@ pub mod wire;
 pub use address::MethodFamily;
 pub use bitrix24::{
     ClientEvent as PortalEvent, ClientSettings as PortalSettings, EventHook, Limit, LimiterLevel,
-    Network, ParseRateError, Rate, RequestMetrics, RetryBudget, TotalRate, WritePermit,
+    Network, ParseRateError, Rate, RequestMetrics, RetryBudget, TotalRate, TrustedRoots,
+    WritePermit,
 };
 pub use connect::ConnectError;
 pub use diagnostics::{MissingPipeline, PortalDiagnostics};

@@ -27,6 +27,7 @@ mod response_error;
 mod rest_client;
 mod retry;
 mod settings;
+mod tls;
 mod total_rate;
 mod transport;
 mod webhook;
@@ -49,6 +50,7 @@ pub use response_error::{CommandError, FailureClass, ResponseError};
 pub use rest_client::RestClient;
 pub use retry::{Idempotency, RetryState};
 pub use settings::{ClientEvent, ClientSettings, EventHook, Network, RetryBudget, WritePermit};
+pub use tls::TrustedRoots;
 pub use total_rate::TotalRate;
 pub use transport::{
     ConnectError, HttpResponse, HttpTransport, ResponseOrigin, Transport, TransportError,

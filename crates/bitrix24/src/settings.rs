@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::quota::{Limit, Rate};
 use crate::rate_limiter::LimiterLevel;
+use crate::tls::TrustedRoots;
 use crate::total_rate::TotalRate;
 
 /// Observer of the client. Called from the client's tasks: it must return at once.
@@ -52,9 +53,8 @@ pub struct Network {
     pub proxy: Option<String>,
     /// The hosts without a proxy, in the form of `NO_PROXY`.
     pub no_proxy: String,
-    /// Texts with root certificates (PEM) that are trusted in place of those of the system; `None`
-    /// for those of the system.
-    pub roots: Option<Vec<Vec<u8>>>,
+    /// Root certificates that are trusted.
+    pub roots: TrustedRoots,
 }
 
 impl fmt::Debug for Network {
@@ -63,7 +63,7 @@ impl fmt::Debug for Network {
         f.debug_struct("Network")
             .field("proxy", &proxy.is_some())
             .field("no_proxy", no_proxy)
-            .field("roots", &roots.as_ref().map(Vec::len))
+            .field("roots", roots)
             .finish()
     }
 }

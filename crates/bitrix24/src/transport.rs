@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use thiserror::Error;
 
 use crate::error::Rejection;
@@ -134,20 +134,15 @@ impl HttpTransport {
             // No certificates are needed here, and loading those of the system takes longer than
             // the first request.
             Channel::PlainLocal => builder.tls_certs_only([]),
-            Channel::Local => with_roots(builder.https_only(true), network)?,
-            Channel::Remote => with_proxy(with_roots(builder.https_only(true), network)?, network)?,
+            Channel::Local => with_roots(builder, network)?,
+            Channel::Remote => with_proxy(with_roots(builder, network)?, network)?,
         };
         let builder = match webhook.name_of_this_machine() {
             // The port is that of the URL.
             Some(name) => builder.resolve(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             None => builder,
         };
-        // Without roots of its own reqwest uses those of the system, and fails only if it has none.
-        let asks_the_system = webhook.channel() != Channel::PlainLocal && network.roots.is_none();
-        let client = builder.build().map_err(|error| match asks_the_system {
-            true => ConnectError::NoRoots,
-            false => ConnectError::Http(error.without_url()),
-        })?;
+        let client = builder.build().map_err(|error| ConnectError::Http(error.without_url()))?;
         Ok(Self { client, webhook, timeout })
     }
 
@@ -240,18 +235,11 @@ fn is_unprocessed(error: &reqwest::Error) -> bool {
     false
 }
 
-/// Trusts the certificates of the settings in place of those of the system, if there are some.
+/// Trusts the certificates of the settings, over HTTPS alone.
 fn with_roots(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
-    let Some(texts) = &network.roots else { return Ok(builder) };
-    let mut roots = Vec::new();
-    for text in texts {
-        // A folder of certificates holds other files, too; one certificate is enough.
-        roots.extend(Certificate::from_pem_bundle(text).unwrap_or_default());
-    }
-    if roots.is_empty() {
-        return Err(ConnectError::BadRoots);
-    }
-    Ok(builder.tls_certs_only(roots))
+    let mut tls = network.roots.config()?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(builder.https_only(true).tls_backend_preconfigured(tls))
 }
 
 fn with_proxy(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {

@@ -22,8 +22,9 @@ use crate::store::place::{LinePart, Place, damaged, misread};
 /// Name of the document that a probe writes and removes.
 const PROBE: &str = "probe";
 
-/// Its size, that of the backups of a few targets.
-const PROBE_BYTES: usize = 64 * 1024;
+/// Its size. The server keeps room for what it writes next, so that more would show nothing more,
+/// and a worker may probe for hundreds of portals at once.
+const PROBE_BYTES: usize = 1024;
 
 /// Records of one portal.
 #[derive(Clone, Debug)]
@@ -152,7 +153,7 @@ impl Records {
         rows.is_ok_and(|rows| !rows.is_empty())
     }
 
-    /// Writes a document of some size, waits for the disk, and removes it.
+    /// Writes a small document, waits for the disk, and removes it.
     pub(in crate::store) async fn probe(&self) -> Result<(), StoreError> {
         self.write_document(PROBE, &vec![b'.'; PROBE_BYTES], "on").await?;
         self.remove_document(PROBE).await
