@@ -18,7 +18,7 @@ use crate::fleet::rollout;
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::{Digest, PortalId};
-use crate::ports::{Clock as _, FleetState as _, RolloutState, StoreError};
+use crate::ports::{Claim, Clock as _, FleetState as _, RolloutState, StoreError};
 use crate::records::fleet::{FleetRevision, TrustedKey};
 use crate::store::{Fleets, FolderQueue, QueuePortal};
 
@@ -35,6 +35,8 @@ const MAX_REVISIONS: usize = 8;
 #[derive(Default)]
 pub(in crate::cli) struct KnownFleets {
     known: RefCell<Known>,
+    /// Held while a revision is read: the rounds that a worker begins with all need the same one.
+    reading: tokio::sync::Mutex<()>,
     /// The current revision for the pages; `None` if there is none, or more than one.
     shown: std::sync::Arc<Mutex<Option<String>>>,
 }
@@ -90,10 +92,12 @@ impl KnownFleets {
         heads.find(|fleet| portal_of(fleet, portal).is_some()).cloned()
     }
 
-    /// Returns the interval of a portal.
-    pub(in crate::cli) fn every(&self, portal: &PortalId) -> Duration {
-        let fleet = self.current(portal);
-        let every = fleet.and_then(|fleet| portal_of(&fleet, portal).map(|portal| portal.every));
+    /// Returns the interval of the portal of a claim, by the revision of the claim: its round may
+    /// end before the current revisions are known.
+    pub(in crate::cli) fn every(&self, claim: &Claim) -> Duration {
+        let fleet = self.get(claim.revision);
+        let portal = fleet.as_ref().and_then(|fleet| portal_of(fleet, &claim.portal));
+        let every = portal.map(|portal| portal.every);
         every.unwrap_or(UNKNOWN_EVERY)
     }
 }
@@ -208,6 +212,10 @@ impl FleetSource<'_> {
             return Ok(Some(fleet));
         }
         let Self::Published(state, _, trusted) = self else { return Ok(None) };
+        let _reading = known.reading.lock().await;
+        if let Some(fleet) = known.get(digest) {
+            return Ok(Some(fleet));
+        }
         let Some(bytes) = state.revision(digest).await? else { return Ok(None) };
         let unusable = |problem: String| {
             CliError::general(tr!(

@@ -138,8 +138,8 @@ impl Rounds for WorkerRounds<'_> {
         }
     }
 
-    fn every(&self, portal: &PortalId) -> Duration {
-        self.fleets.every(portal)
+    fn every(&self, claim: &Claim) -> Duration {
+        self.fleets.every(claim)
     }
 
     fn has_other_secret(&self, portal: &PortalId, refused: &SecretMark) -> bool {

@@ -21,8 +21,8 @@ pub trait Rounds {
     /// Returns the result of a round that ended without one.
     fn failed(&self, claim: &Claim, failure: RoundFailure) -> RoundResult;
 
-    /// Returns the interval between the rounds of a portal.
-    fn every(&self, portal: &PortalId) -> Duration;
+    /// Returns the interval between the rounds of the portal of a claim.
+    fn every(&self, claim: &Claim) -> Duration;
 
     /// Returns `true` if another secret than the one with this mark stands in its place.
     fn has_other_secret(&self, portal: &PortalId, refused: &SecretMark) -> bool;

@@ -135,7 +135,7 @@ impl Rounds for TestRounds {
         result(RoundClass::Failed)
     }
 
-    fn every(&self, _: &PortalId) -> Duration {
+    fn every(&self, _: &Claim) -> Duration {
         EVERY
     }
 
