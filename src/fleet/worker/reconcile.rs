@@ -24,9 +24,6 @@ use crate::ports::{
 /// Number of workers that may die while they hold a portal. Then it is parked.
 const MAX_DEATHS: u32 = 3;
 
-/// Time until a portal that this worker still works on is tried again.
-const STILL_RUNNING: Duration = Duration::from_secs(30);
-
 /// Pause between attempts to release a claim.
 const RELEASE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -135,7 +132,8 @@ impl<Q: WorkQueue, R: Rounds> Reconciler<'_, Q, R> {
         }
         let (handle, cancellation) = cancellation();
         if !self.running.begin(claim, &permit, handle.clone()) {
-            return self.give_back(claim, STILL_RUNNING).await;
+            // The round of the claim before is stopped, which takes a moment.
+            return self.give_back(claim, self.settings.lease.heartbeat()).await;
         }
         let control = RoundControl { permit: Arc::clone(&permit), cancellation };
         let outcome = self.round(claim, &control, &handle).await;
@@ -195,7 +193,7 @@ impl<Q: WorkQueue, R: Rounds> Reconciler<'_, Q, R> {
     }
 
     async fn release(&self, claim: &Claim, result: RoundResult) -> RoundEnding {
-        let every = self.rounds.every(&claim.portal);
+        let every = self.rounds.every(claim);
         let (due_in, ending) = match result.class {
             RoundClass::Succeeded => {
                 (due_after_success(every, rand::random()), RoundEnding::Succeeded)

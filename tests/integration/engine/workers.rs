@@ -359,6 +359,23 @@ async fn worker_never_runs_a_portal_twice_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn worker_that_claims_a_portal_again_has_its_next_round_within_a_lease() {
+    let mut world = World::new(1, |_| Behavior::Hangs);
+    world.settings.lease.lease = SECOND * 6;
+    let ends_the_lease = async {
+        // As after a crash of the server, or a stop of the process, for longer than the lease.
+        sleep(SECOND * 20).await;
+        let now = world.queue.now();
+        world.queue.rows().end_leases(now);
+    };
+    tokio::join!(world.work_for(SECOND * 40), ends_the_lease);
+    assert!(world.endings()[&RoundEnding::GivenBack] >= 1, "claimed while it still ran");
+    let seen = world.rounds.seen.borrow();
+    let pause = seen[1].begun - seen[0].ended.unwrap();
+    assert!(pause <= SECOND * 3, "{pause:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn worker_that_is_told_to_stop_gives_everything_back() {
     let world = World::new(30, |index| match index % 2 {
         0 => Behavior::Hangs,
