@@ -1,5 +1,6 @@
 //! The store in PostgreSQL, on a real server.
 
+mod chaos;
 mod collecting;
 mod commands;
 mod copying;
@@ -9,6 +10,7 @@ mod many_clients;
 mod migrations;
 mod queue;
 mod records;
+mod round_watch;
 mod sealing;
 mod standby;
 mod tls;

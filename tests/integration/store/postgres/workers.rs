@@ -1,4 +1,4 @@
-//! Workers on a database: what holds while they are killed and stopped, and the server crashes.
+//! Workers on a database, over emulated portals.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -8,14 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use recard::diagnostic::Source;
-use recard::emulator::{CardRow, Emulator, EmulatorOptions, Portal};
+use recard::emulator::{Emulator, EmulatorOptions, Portal};
 use recard::i18n::Text;
 use recard::manifest::{FleetFiles, StopRule, load_fleet};
-use recard::model::PortalId;
 use recard::ports::{FleetState as _, Publication, PublishedPortal, Publisher, RolloutWave};
 use recard::records::fleet::FleetRevision;
 use recard::store::postgres::{Database, DatabaseAccess, DatabaseAddress, PostgresFleets};
-use serde_json::json;
 use tokio_postgres::{Client, NoTls};
 
 use crate::support::env::TestEnv;
@@ -24,19 +22,13 @@ use crate::support::postgres::Server;
 const CARD: &str = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: card, reason: test }\nspec:\n  \
                     personal: [{ users: { ids: [8, 12] }, leadCustomerTypes: [simple] }]\n";
 
-/// Lease of the workers of the chaos: short, so that much happens in little time.
-const LEASE: &str = "6s";
+/// Lease of the workers: short, so that much happens in little time.
+pub(super) const LEASE: Duration = Duration::from_secs(6);
 
-/// How long the chaos lasts, and over how much.
-struct Chaos {
-    portals: u32,
-    workers: usize,
-    lasts: Duration,
-    /// A worker is killed each time.
-    kill_every: Duration,
-    /// The server crashes at these moments, for these times.
-    crashes: &'static [(u64, u64)],
-}
+/// Portals with a run that has not ended.
+pub(super) const OPEN: &str = "exists (select from recard.run where run.portal = portal.portal and not exists \
+     (select from recard.journal where journal.portal = run.portal and journal.run = run.run \
+     and line like '%\"closed\"%'))";
 
 struct Disk;
 
@@ -53,13 +45,19 @@ impl FleetFiles for Disk {
 /// Portals, a server, and the fleet that was published in it.
 pub(super) struct World {
     pub(super) emulator: Emulator,
-    env: TestEnv,
+    pub(super) env: TestEnv,
     pub(super) server: Server,
-    url: String,
+    pub(super) url: String,
 }
 
 impl World {
+    /// Starts portals whose rounds are so rare that a test sees only those that it makes due.
     pub(super) async fn start(portals: u32) -> Option<Self> {
+        Self::with_interval(portals, Duration::from_secs(900)).await
+    }
+
+    /// Starts portals with this interval between their rounds.
+    pub(super) async fn with_interval(portals: u32, every: Duration) -> Option<Self> {
         let server = tokio::task::spawn_blocking(|| Server::start(&[])).await.unwrap()?;
         let number = NonZeroU32::new(portals);
         let options = EmulatorOptions { portals: number, ..EmulatorOptions::default() };
@@ -67,9 +65,12 @@ impl World {
         let env = TestEnv::new();
         env.file("card.yaml", CARD);
         std::fs::create_dir(env.at("secrets")).unwrap();
-        let mut text = "apiVersion: recard/v1\nkind: Fleet\nmetadata: { name: test, reason: Test }\nspec:\n  \
-                        defaults: { manifests: [card.yaml], webhook: { file: \"{portal}\" } }\n  portals:\n"
-            .to_owned();
+        let mut text = format!(
+            "apiVersion: recard/v1\nkind: Fleet\nmetadata: {{ name: test, reason: Test }}\nspec:\n  \
+             defaults: {{ manifests: [card.yaml], webhook: {{ file: \"{{portal}}\" }}, every: {}s }}\n  \
+             portals:\n",
+            every.as_secs()
+        );
         for portal in emulator.portals() {
             text.push_str(&format!("    - {{ portal: \"{}\" }}\n", portal.host()));
             let secret = format!("secrets/{}", portal.host().replace(':', "_"));
@@ -82,7 +83,7 @@ impl World {
         Some(world)
     }
 
-    fn database(&self) -> Database {
+    pub(super) fn database(&self) -> Database {
         let address = DatabaseAddress::parse(&self.url).unwrap();
         Database::new(address, &DatabaseAccess::default()).unwrap()
     }
@@ -123,15 +124,21 @@ impl World {
 
     /// Starts a worker whose way to the database is this address.
     pub(super) fn worker_over(&self, store: &str, rate: &str) -> Running {
-        let arguments = ["worker", "--secrets", "secrets", "--rate", rate, "--lease", LEASE];
-        let mut command = self.env.command(&arguments);
-        command.args(["--slots", "10", "--store", store, "--log-format", "text"]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self.command(store, rate).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let begun = lines.find(|line| line.contains("reconciles up to"));
         assert!(begun.is_some(), "the worker did not start");
         std::thread::spawn(move || lines.for_each(drop));
         Running(child)
+    }
+
+    /// Returns the command of a worker.
+    pub(super) fn command(&self, store: &str, rate: &str) -> Command {
+        let lease = format!("{}s", LEASE.as_secs());
+        let arguments = ["worker", "--secrets", "secrets", "--rate", rate, "--lease", &lease];
+        let mut command = self.env.command(&arguments);
+        command.args(["--store", store]).stdout(Stdio::null());
+        command
     }
 
     pub(super) async fn client(&self) -> Client {
@@ -163,137 +170,13 @@ impl Drop for Running {
     }
 }
 
-/// Makes portals due that wait for their next round. Those without an open run are customized
-/// again before: no worker has them at that time.
-async fn next_rounds(
-    client: &Client,
-    portals: &[Portal],
-    rows: &[Vec<CardRow>],
-) -> Result<(), tokio_postgres::Error> {
-    let waiting = "select portal, exists (select from recard.run where run.portal = portal.portal \
-        and not exists (select from recard.journal where journal.portal = run.portal \
-        and journal.run = run.run and line like '%\"closed\"%')) \
-        from recard.portal where claim is null and due > now()";
-    let mut names = Vec::new();
-    for row in client.query(waiting, &[]).await? {
-        let (name, is_open): (String, bool) = (row.get(0), row.get(1));
-        let (portal, rows) =
-            portals.iter().zip(rows).find(|(portal, _)| portal.host() == name).unwrap();
-        if !is_open && portal.rows().len() < rows.len() {
-            rows.iter().for_each(|row| portal.put_row(row.clone()));
-        }
-        names.push(name);
-    }
-    let due = "update recard.portal set due = now() where claim is null and portal = any($1)";
-    client.execute(due, &[&names]).await?;
-    Ok(())
-}
-
-/// Frees the parked portals, as `fleet retry` does: workers die here for no fault of a portal, and
-/// so often that one may be parked for it. Returns their number.
-async fn free(
-    client: &Client,
-    fleets: &PostgresFleets,
-) -> Result<usize, Box<dyn std::error::Error>> {
-    let parked = "select portal from recard.portal where parked is not null";
-    let mut names = Vec::new();
-    for row in client.query(parked, &[]).await? {
-        names.push(PortalId::new(row.get(0))?);
-    }
-    match names.is_empty() {
-        true => Ok(0),
-        false => Ok(fleets.retry(&names).await?.len()),
-    }
-}
-
-/// Lets workers die, and checks what they left.
-async fn run(chaos: Chaos) {
-    let Some(mut world) = World::start(chaos.portals).await else { return };
-    let rows: Vec<Vec<CardRow>> = world.emulator.portals().iter().map(Portal::rows).collect();
-    // Half a second for each write, in which a worker may die.
-    let slow = json!([{
-        "method": "batch", "inside": "crm.lead.details.configuration.reset", "do": "slow", "ms": 500
-    }]);
-    world.emulator.portals().iter().for_each(|portal| portal.set_faults(&slow).unwrap());
-    let mut workers: Vec<Running> = (0..chaos.workers).map(|_| world.worker()).collect();
-    let mut client = world.client().await;
-    let (fleets, mut freed) = (PostgresFleets::new(world.database()), 0);
-    let begun = Instant::now();
-    let (mut last_kill, mut kills, mut crashes) = (Instant::now(), 0_usize, chaos.crashes.iter());
-    let mut next_crash = crashes.next();
-    let mut stopped: Option<(Running, Instant)> = None;
-    while begun.elapsed() < chaos.lasts {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        if next_rounds(&client, world.emulator.portals(), &rows).await.is_err() {
-            client = world.client().await;
-        }
-        freed += free(&client, &fleets).await.unwrap_or_default();
-        if let Some((at, lasts)) = next_crash
-            && begun.elapsed() > Duration::from_secs(*at)
-        {
-            world.server.crash();
-            tokio::time::sleep(Duration::from_secs(*lasts)).await;
-            world.server.restart();
-            next_crash = crashes.next();
-        }
-        if stopped.as_ref().is_some_and(|(_, at)| at.elapsed() > Duration::from_secs(8)) {
-            // Its lease is over, and another worker has its portals.
-            let (worker, _) = stopped.take().unwrap();
-            worker.signal("-CONT");
-            workers.push(worker);
-        }
-        if last_kill.elapsed() > chaos.kill_every {
-            let worker = workers.remove(0);
-            if kills % 3 == 1 && stopped.is_none() {
-                worker.signal("-STOP");
-                stopped = Some((worker, Instant::now()));
-            } else {
-                drop(worker);
-            }
-            while workers.len() < chaos.workers {
-                workers.push(world.worker());
-            }
-            (last_kill, kills) = (Instant::now(), kills + 1);
-        }
-    }
-    if let Some((worker, _)) = stopped {
-        worker.signal("-CONT");
-        workers.push(worker);
-    }
-    // The rest recover what is left, each portal in its next round, and stop in order.
-    let open = "exists (select from recard.run where run.portal = portal.portal and not exists \
-        (select from recard.journal where journal.portal = run.portal and journal.run = run.run \
-        and line like '%\"closed\"%'))";
-    let due = format!("update recard.portal set due = now() where claim is null and {open}");
-    let left = format!("select count(*) from recard.portal where claim is not null or {open}");
-    let quiet = Instant::now();
-    while client.query_one(&left, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        freed += free(&client, &fleets).await.unwrap();
-        client.execute(&due, &[]).await.unwrap();
-        if quiet.elapsed() > Duration::from_secs(60).max(chaos.lasts) {
-            let states = "select coalesce(parked, ''), attempts, count(*) from recard.portal \
-                          group by 1, 2 order by 1, 2";
-            let states = client.query(states, &[]).await.unwrap();
-            let states: Vec<(String, i32, i64)> =
-                states.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-            panic!("runs are left open after {kills} kills: {states:?}");
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    workers.iter().for_each(|worker| worker.signal("-TERM"));
-    for worker in &mut workers {
-        worker.0.wait().unwrap();
-    }
-    check(&world, &client, kills, freed).await;
-}
-
 /// Content of all journals.
 #[derive(Default)]
 pub(super) struct Journals {
     /// Resets by portal.
-    done: BTreeMap<String, u64>,
+    pub(super) done: BTreeMap<String, u64>,
     /// Runs, and `true` for those without an end.
-    open: BTreeMap<(String, String), bool>,
+    pub(super) open: BTreeMap<(String, String), bool>,
     /// Number of runs that another worker took over.
     pub(super) taken_over: u32,
 }
@@ -336,21 +219,6 @@ impl Journals {
     }
 }
 
-/// Checks that each reset stands in the journal of the worker that held the portal, and no other.
-#[allow(clippy::print_stdout, reason = "the figures of the full form")]
-async fn check(world: &World, client: &Client, kills: usize, freed: usize) {
-    let journals = Journals::read(client).await;
-    let (resets, taken_over): (u64, _) = (journals.done.values().sum(), journals.taken_over);
-    let runs = journals.open.len();
-    println!("{kills} kills, {runs} runs, {taken_over} taken over, {resets} resets, {freed} freed");
-    journals.check(world.emulator.portals());
-    for portal in world.emulator.portals() {
-        let removed = portal.counters().rows_removed;
-        assert!(removed >= 4, "{} had {removed} resets", portal.host());
-    }
-    assert!(kills >= 3 && taken_over > 0, "{kills} kills, {taken_over} runs taken over");
-}
-
 /// Waits until a statement that counts finds something.
 pub(super) async fn wait_for_one(client: &Client, counting: &str, what: &str) {
     let begun = Instant::now();
@@ -389,31 +257,4 @@ async fn worker_that_was_stopped_past_its_lease_sends_the_write_no_more() {
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert_eq!(portal.counters().rows_removed, 2, "an old holder wrote");
     assert_eq!(portal.rows().len(), rows.len());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn workers_that_are_killed_and_stopped_write_nothing_after_their_lease() {
-    run(Chaos {
-        portals: 24,
-        workers: 3,
-        lasts: Duration::from_secs(32),
-        kill_every: Duration::from_secs(4),
-        crashes: &[(14, 3)],
-    })
-    .await;
-}
-
-/// The full form: `cargo test --release --features postgres --test integration -- --ignored
-/// workers_of_the_full_chaos --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes three minutes; the full form"]
-async fn workers_of_the_full_chaos_write_nothing_after_their_lease() {
-    run(Chaos {
-        portals: 300,
-        workers: 3,
-        lasts: Duration::from_secs(180),
-        kill_every: Duration::from_secs(8),
-        crashes: &[(50, 4), (110, 10)],
-    })
-    .await;
 }
