@@ -33,6 +33,9 @@ pub(super) struct CliError {
     pub(super) hints: Vec<Text>,
     /// The reason why the portal rejects this webhook, if that is the cause.
     pub(super) rejection: Option<Rejection>,
+    /// `true` if the portal could not be reached, or gave no usable answer, and nothing was
+    /// written.
+    pub(super) is_unreachable: bool,
 }
 
 impl CliError {
@@ -44,6 +47,7 @@ impl CliError {
             chain: vec![text.into()],
             hints: Vec::new(),
             rejection: None,
+            is_unreachable: false,
         }
     }
 
@@ -85,7 +89,7 @@ impl CliError {
             }
             cause = next.source();
         }
-        Self { code, tone: Tone::Error, chain, hints: Vec::new(), rejection: None }
+        Self { code, chain, ..Self::new(code, Text::default()) }
     }
 }
 
@@ -152,6 +156,13 @@ impl From<StoreError> for CliError {
 impl From<PortalError> for CliError {
     fn from(problem: PortalError) -> Self {
         let mut failure = Self::from_source(exit::ERROR, &problem);
+        failure.is_unreachable = match &problem {
+            PortalError::NotExecuted(_) | PortalError::MaybeExecuted(_) => true,
+            PortalError::Rejected { rejection, .. } => {
+                matches!(rejection, Rejection::ProxyRefuses | Rejection::ProxyUnreachable)
+            }
+            PortalError::Unexpected(_) | PortalError::Stopped(_) => false,
+        };
         match &problem {
             PortalError::Rejected { rejection, code, message } => {
                 let said: Vec<&str> =
@@ -295,7 +306,13 @@ impl From<ApplyError> for CliError {
         match sent {
             None => failure,
             // The usual hints assume that no request was sent.
-            Some(run) => Self { code: exit::PARTIAL, hints: Vec::new(), ..failure }.hint(tr!(
+            Some(run) => Self {
+                code: exit::PARTIAL,
+                hints: Vec::new(),
+                is_unreachable: false,
+                ..failure
+            }
+            .hint(tr!(
                 "cards may have changed: `recard show {run}` tells which, `recard restore {run}` undoes it",
                 run
             )),

@@ -186,7 +186,7 @@ impl Ui {
 
     /// Prints the failure of a command.
     pub(super) fn fail(&self, failure: &CliError) {
-        let CliError { code: _, tone, chain, hints, rejection: _ } = failure;
+        let CliError { code: _, tone, chain, hints, rejection: _, is_unreachable: _ } = failure;
         if *tone == Tone::Answer {
             return self.say(visible(&Text::join(chain, ": ")));
         }

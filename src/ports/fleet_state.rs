@@ -366,12 +366,12 @@ pub struct Parked {
 pub struct RevisionRounds {
     /// The revision.
     pub revision: Digest,
-    /// The class of the last round.
+    /// The class of the last round that reached the portal.
     pub class: RoundClass,
     /// The most people whose cards one of these rounds has reset. A sum would grow with the time
     /// that a wave is open.
     pub people: u32,
-    /// The end of the last round.
+    /// The end of that round.
     pub at: Timestamp,
 }
 

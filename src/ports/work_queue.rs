@@ -278,8 +278,9 @@ pub enum RoundEnd {
 /// Result of a round, as the queue keeps it for the rollout and for `fleet status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundResult {
-    /// The class.
-    pub class: RoundClass,
+    /// The class; `None` if the portal could not be reached and nothing was written. Such a round
+    /// is one more failure of the portal, and says nothing about its revision.
+    pub class: Option<RoundClass>,
     /// The number of people whose cards the round reset.
     pub people: u32,
     /// The row of the portal in the report over the fleet, as `records` writes it.

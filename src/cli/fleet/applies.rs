@@ -122,9 +122,7 @@ pub(in crate::cli) async fn apply(
                 Some((*index, file.plans.iter().find(|plan| plan.portal == *portal)?))
             })
             .collect();
-        let failed_before =
-            of_wave.iter().filter(|index| rows.get(**index).is_some_and(is_failure)).count();
-        let failed = Cell::new(failed_before);
+        let failed = Cell::new(number(&rows, &of_wave, counts_for_stop));
         let is_stopped = || is_over || stop.stops(failed.get(), of_wave.len());
         let work = async |planned: &PlannedPortal| {
             // A portal that has not begun is given up at once; one that writes ends in order.
@@ -132,10 +130,11 @@ pub(in crate::cli) async fn apply(
                 return Ok(None);
             }
             let applied = apply_one(surroundings, planned).await;
-            let has_failed = applied.as_ref().map_or(true, |applied| applied.outcome.is_failure());
-            if has_failed {
-                failed.set(failed.get() + 1);
-            }
+            let has_failed = match &applied {
+                Ok(applied) => applied.outcome.is_failure(),
+                Err(failure) => !failure.is_unreachable,
+            };
+            failed.set(failed.get() + usize::from(has_failed));
             applied.map(Some)
         };
         let plans = planned.iter().map(|(_, planned)| *planned);
@@ -145,9 +144,12 @@ pub(in crate::cli) async fn apply(
                 *row = rows::ended(end, row.clone(), into_row);
             }
         }
-        let failed =
-            of_wave.iter().filter(|index| rows.get(**index).is_some_and(is_failure)).count();
-        if !is_over && stop.stops(failed, of_wave.len()) {
+        let failed = number(&rows, &of_wave, counts_for_stop);
+        // Nothing is known of the plans then, and no command waits for a portal as a rollout does.
+        let has_next = file.waves.last() != Some(wave);
+        let is_silent = number(&rows, &of_wave, is_silent) == of_wave.len()
+            && number(&rows, &of_wave, |one| one == PortalOutcome::Unreachable) > 0;
+        if !is_over && (stop.stops(failed, of_wave.len()) || (is_silent && has_next)) {
             stopped_in = Some(wave.clone());
             is_over = true;
         }
@@ -156,8 +158,25 @@ pub(in crate::cli) async fn apply(
     AppliedFleet { rows, stopped_in }
 }
 
-fn is_failure(row: &PortalRow) -> bool {
-    row.outcome.is_failure()
+/// Counts the rows of a wave by their outcome.
+fn number(
+    rows: &[PortalRow],
+    of_wave: &[usize],
+    is_meant: impl Fn(PortalOutcome) -> bool,
+) -> usize {
+    let rows = of_wave.iter().filter_map(|index| rows.get(*index));
+    rows.filter(|row| is_meant(row.outcome)).count()
+}
+
+/// Returns `true` for an outcome that the plan may be the cause of.
+fn counts_for_stop(outcome: PortalOutcome) -> bool {
+    outcome.is_failure() && outcome != PortalOutcome::Unreachable
+}
+
+/// Returns `true` for an outcome that tells nothing of the plan.
+fn is_silent(outcome: PortalOutcome) -> bool {
+    use PortalOutcome::{PassedOver, Paused, Unreachable};
+    matches!(outcome, Unreachable | Paused | PassedOver)
 }
 
 fn into_row(applied: Option<Applied>, row: PortalRow) -> PortalRow {

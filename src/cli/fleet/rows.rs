@@ -113,6 +113,7 @@ pub(in crate::cli) fn set_cause(row: &mut PortalRow, cause: &Text) {
 /// Returns a row that tells a failure.
 pub(in crate::cli) fn failed(mut row: PortalRow, failure: &CliError) -> PortalRow {
     row.outcome = match failure.code {
+        _ if failure.is_unreachable => PortalOutcome::Unreachable,
         exit::LOCKED => PortalOutcome::Locked,
         exit::REFUSED => PortalOutcome::Blocked,
         exit::PLAN_FILE => PortalOutcome::Stale,

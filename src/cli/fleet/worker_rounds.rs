@@ -134,7 +134,7 @@ impl Rounds for WorkerRounds<'_> {
         });
         match row {
             Some(row) => result(row, Instant::now()),
-            None => RoundResult { class: RoundClass::Failed, people: 0, row: String::new() },
+            None => RoundResult { class: Some(RoundClass::Failed), people: 0, row: String::new() },
         }
     }
 
@@ -163,9 +163,10 @@ impl Rounds for WorkerRounds<'_> {
 fn result(mut row: PortalRow, begun: Instant) -> RoundResult {
     row.milliseconds = rows::milliseconds(begun);
     row.last = Some(LastRound { command: "worker".to_owned(), at: SystemClock.now() });
-    let class = match row.outcome.is_failure() {
-        true => RoundClass::Failed,
-        false => RoundClass::Succeeded,
+    let class = match row.outcome {
+        PortalOutcome::Unreachable => None,
+        outcome if outcome.is_failure() => Some(RoundClass::Failed),
+        _ => Some(RoundClass::Succeeded),
     };
     let people = if row.run.is_some() { row.counts.people } else { 0 };
     RoundResult { class, people, row: row.encode() }

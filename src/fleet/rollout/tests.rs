@@ -71,17 +71,18 @@ fn pass(view: &mut FleetView, seconds: u64) {
     view.now += Duration::from_secs(seconds);
 }
 
-/// Notes a round of a portal on the revision that it is on.
-fn round(view: &mut FleetView, index: usize, class: RoundClass, people: u32) {
-    let now = view.now;
+/// Notes a round of a portal on the revision that it is on. One without a class did not reach it.
+fn round(view: &mut FleetView, index: usize, class: impl Into<Option<RoundClass>>, people: u32) {
+    let (now, class) = (view.now, class.into());
     let Some(portal) = view.portals.get_mut(index) else { return };
     let Some(revision) = portal.revision else { return };
+    portal.queue.failures = match class {
+        Some(RoundClass::Succeeded) => 0,
+        Some(RoundClass::Failed) | None => portal.queue.failures + 1,
+    };
+    let Some(class) = class else { return };
     let before = portal.queue.rounds.as_ref();
     portal.queue.rounds = Some(RevisionRounds::with_round(before, revision, class, people, now));
-    portal.queue.failures = match class {
-        RoundClass::Succeeded => 0,
-        RoundClass::Failed => portal.queue.failures + 1,
-    };
 }
 
 fn rounds(view: &mut FleetView, wave: usize, people: u32) {
@@ -144,6 +145,22 @@ fn round_on_the_revision_before_is_none() {
     view.portals[0].revision = Some(before());
     round(&mut view, 0, RoundClass::Failed, 9);
     assert_eq!(next_change(&view), None, "it neither fails the wave nor ends it");
+}
+
+#[test]
+fn portal_that_is_offline_halts_no_rollout_and_is_waited_for() {
+    let mut view = fleet(&[2, 1, 1], SETTLE, StopRule::STRICT);
+    round(&mut view, 0, RoundClass::Succeeded, 1);
+    round(&mut view, 1, None, 0);
+    pass(&mut view, 600 + 4 * 3600 - 1);
+    let wave = progress(&view).remove(0);
+    assert_eq!((wave.counted, wave.done, wave.failed, wave.rounds), (2, 1, 0, 1));
+    assert_eq!(next_change(&view), None, "it neither fails the wave nor ends it");
+    pass(&mut view, 1);
+    assert_eq!(next_change(&view), Some(RolloutChange::Open(1)), "it is waited for no longer");
+    round(&mut view, 1, RoundClass::Failed, 0);
+    round(&mut view, 1, None, 0);
+    assert!(matches!(next_change(&view), Some(RolloutChange::Halt(_))));
 }
 
 #[test]
@@ -276,7 +293,7 @@ fn wave_without_a_portal_that_counts_is_over_after_its_time_to_settle() {
 #[derive(Clone, Debug)]
 enum Happening {
     Pass(u64),
-    Round(usize, RoundClass, u32),
+    Round(usize, Option<RoundClass>, u32),
     Pause(usize, Option<u64>),
     Unpause(usize),
     Park(usize),
@@ -289,7 +306,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
     let class = prop_oneof![5 => Just(RoundClass::Succeeded), 1 => Just(RoundClass::Failed)];
     prop_oneof![
         6 => (0_u64..20_000).prop_map(Happening::Pass),
-        12 => (portal.clone(), class, 0_u32..4)
+        12 => (portal.clone(), prop::option::weighted(0.85, class), 0_u32..4)
             .prop_map(|(portal, class, people)| Happening::Round(portal, class, people)),
         1 => (portal.clone(), prop::option::of(0_u64..9_000))
             .prop_map(|(portal, time)| Happening::Pause(portal, time)),

@@ -195,10 +195,10 @@ impl<Q: WorkQueue, R: Rounds> Reconciler<'_, Q, R> {
     async fn release(&self, claim: &Claim, result: RoundResult) -> RoundEnding {
         let every = self.rounds.every(claim);
         let (due_in, ending) = match result.class {
-            RoundClass::Succeeded => {
+            Some(RoundClass::Succeeded) => {
                 (due_after_success(every, rand::random()), RoundEnding::Succeeded)
             }
-            RoundClass::Failed => {
+            Some(RoundClass::Failed) | None => {
                 let failures = claim.failures.saturating_add(1);
                 (due_after_failure(every, failures, rand::random()), RoundEnding::Failed)
             }

@@ -142,7 +142,7 @@ pub struct FleetViolation {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum PortalOutcome {
-    /// No answer, or an error: nothing is known of its cards.
+    /// An error: nothing is known of its cards.
     Failed,
     /// Some cards failed, or had changed since the plan.
     Partial,
@@ -156,6 +156,9 @@ pub enum PortalOutcome {
     Locked,
     /// Workers leave it alone until `fleet retry`.
     Parked,
+    /// It could not be reached, or gave no usable answer, and nothing was written. It does not
+    /// count against `stop`.
+    Unreachable,
     /// Cards are to be reset, or are held.
     Changes,
     /// Cards differ from the manifests, and no plan made that.
@@ -178,7 +181,7 @@ pub enum PortalOutcome {
 
 impl PortalOutcome {
     /// All outcomes, the worst first.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Failed,
         Self::Partial,
         Self::Unknown,
@@ -186,6 +189,7 @@ impl PortalOutcome {
         Self::Stale,
         Self::Locked,
         Self::Parked,
+        Self::Unreachable,
         Self::Changes,
         Self::Drifted,
         Self::Applied,
@@ -208,6 +212,7 @@ impl PortalOutcome {
                 | Self::Stale
                 | Self::Locked
                 | Self::Parked
+                | Self::Unreachable
         )
     }
 
@@ -226,6 +231,7 @@ impl PortalOutcome {
             Self::Stale => "stale",
             Self::Locked => "locked",
             Self::Parked => "parked",
+            Self::Unreachable => "unreachable",
             Self::Changes => "changes",
             Self::Drifted => "drifted",
             Self::Applied => "applied",

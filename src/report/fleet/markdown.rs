@@ -74,7 +74,10 @@ fn with_detail(
         let _ = writeln!(out, "```yaml\n{}\n```\n", words::acknowledgement(report));
     }
     if let Some(wave) = &report.stopped_in {
-        let text = tr!("Stopped in the wave {wave}: too many of its portals failed", wave);
+        let text = tr!(
+            "Stopped in the wave {wave}: too many of its portals failed, or none was reached",
+            wave
+        );
         let _ = writeln!(out, "> **{}**\n", cell(&text));
     }
     let failures = report.failures();

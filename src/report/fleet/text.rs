@@ -62,7 +62,10 @@ pub(super) fn render(report: &FleetReport) -> String {
         let _ = writeln!(out, "  {:<32} {what} ({}){new}", line(&row.portal), line(&row.wave));
     }
     if let Some(wave) = &report.stopped_in {
-        let text = tr!("Stopped in the wave {wave}: too many of its portals failed", wave);
+        let text = tr!(
+            "Stopped in the wave {wave}: too many of its portals failed, or none was reached",
+            wave
+        );
         let _ = writeln!(out, "\n{BAD}{}{BAD:#}", line(&text));
     }
     for found in &report.violations {

@@ -18,6 +18,7 @@ pub(super) fn outcome(outcome: PortalOutcome) -> Text {
         PortalOutcome::Stale => tr!("plan out of date"),
         PortalOutcome::Locked => tr!("locked"),
         PortalOutcome::Parked => tr!("parked"),
+        PortalOutcome::Unreachable => tr!("unreachable"),
         PortalOutcome::Changes => tr!("with changes"),
         PortalOutcome::Drifted => tr!("drifted"),
         PortalOutcome::Applied => tr!("applied"),

@@ -99,11 +99,15 @@ const EXTEND: &str = "with alive as (insert into recard.worker (worker, version)
      from held where p.portal = held.portal \
      returning claim, (extract(epoch from lease - now()) * 1000000)::int8 as left_micros";
 
+/// `$5` is null for a round that did not reach the portal.
 const RELEASE: &str = "update recard.portal set claim = null, worker = null, lease = null, \
      attempts = 0, due = case when revision = $7 then now() + $4 * interval '1 microsecond' \
-     else now() end, failures = case when $5 then failures + 1 else 0 end, \
-     round_people = greatest($6, case when round_revision = $7 then round_people end), \
-     round_revision = $7, round_failed = $5, round_at = now(), report_row = $8 \
+     else now() end, failures = case when $5 is false then 0 else failures + 1 end, \
+     round_people = case when $5 is null then round_people \
+     else greatest($6, case when round_revision = $7 then round_people end) end, \
+     round_revision = case when $5 is null then round_revision else $7 end, \
+     round_at = case when $5 is null then round_at else now() end, \
+     round_failed = coalesce($5, round_failed), report_row = $8 \
      where portal = $1 and token = $2 and claim = $3 returning portal";
 
 const GIVE_BACK: &str = "update recard.portal set claim = null, worker = null, lease = null, \
@@ -190,7 +194,7 @@ impl WorkQueue for PostgresQueue {
         let (portal, revision) = (claim.portal.as_str(), claim.revision.to_string());
         match &release.end {
             RoundEnd::Ended(result) => {
-                let failed = result.class == RoundClass::Failed;
+                let failed = result.class.map(|class| class == RoundClass::Failed);
                 let people = i32::try_from(result.people).unwrap_or(i32::MAX);
                 let parameters: Parameters<'_> = &[
                     (&portal, Type::TEXT),

@@ -87,7 +87,7 @@ impl TestRounds {
 }
 
 fn result(class: RoundClass) -> RoundResult {
-    RoundResult { class, people: 0, row: "{}".to_owned() }
+    RoundResult { class: Some(class), people: 0, row: "{}".to_owned() }
 }
 
 impl Rounds for TestRounds {

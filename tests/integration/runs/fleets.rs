@@ -275,6 +275,25 @@ async fn fleet_apply_stops_before_the_next_wave_once_too_many_portals_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_apply_goes_on_past_a_portal_that_is_offline_but_not_past_a_wave_of_such() {
+    let fleet = Fleet::start(3).await;
+    fleet.declare(WAVES);
+    fleet.portal(2).set_faults(&json!([{ "do": "cut-before" }])).unwrap();
+    let (applied, report) = fleet.run("apply", &["--auto-approve"]);
+    assert_eq!((applied.code, fleet.removed()), (3, vec![2, 0, 2]), "{applied:?}");
+    assert_eq!(outcomes(&report), ["applied", "unreachable", "applied"]);
+    assert_eq!(report["stoppedIn"], Value::Null);
+    // A canary that was not reached proves nothing.
+    fleet.portal(1).set_faults(&json!([{ "do": "cut-before" }])).unwrap();
+    fleet.portal(2).set_faults(&json!([])).unwrap();
+    let (applied, report) = fleet.run("apply", &["--auto-approve"]);
+    assert_eq!((applied.code, fleet.removed()), (3, vec![2, 0, 2]), "{applied:?}");
+    assert_eq!(outcomes(&report), ["unreachable", "not-reached", "unchanged"]);
+    assert_eq!(report["stoppedIn"], "canary");
+    assert!(applied.stdout.contains("or none was reached"), "{}", applied.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fleet_plan_file_uses_each_plan_once_and_continues_where_an_apply_stopped() {
     let fleet = Fleet::start(3).await;
     fleet.declare(WAVES);

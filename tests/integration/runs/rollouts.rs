@@ -11,10 +11,7 @@ use crate::support::env::CommandOutput;
 const WAVES: &str = "  waves: [{ name: canary, select: { ring: canary } }, { name: rest }]\n";
 
 fn worker(fleet: &Fleet) -> Running {
-    // A portal that is offline is given up soon.
-    let deadline = ["--portal-deadline", "10s"];
-    let worker = ["worker", "--secrets", "secrets", "--rate", "unlimited"];
-    Running(fleet.env.spawn(&[&worker[..], &deadline[..]].concat()))
+    Running(fleet.env.spawn(&["worker", "--secrets", "secrets", "--rate", "unlimited"]))
 }
 
 /// Publishes a fleet, and waits for the end of the rollout.
@@ -57,11 +54,16 @@ async fn rollout_of_a_worker_resets_wave_by_wave_and_halts_before_the_next_if_th
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rollout_goes_on_past_a_portal_that_was_broken_before_and_one_that_is_offline() {
-    const STOP: &str = "  stop: { failed: 1 }\n";
     let fleet = Fleet::start(4).await;
     let rows: Vec<_> = fleet.emulator.portals().iter().map(Portal::rows).collect();
     std::fs::remove_file(fleet.env.at(fleet.secret(fleet.portal(2)))).unwrap();
-    fleet.declare(STOP);
+    let declare = |more: &str| {
+        fleet.declare(more);
+        let text = std::fs::read_to_string(fleet.env.at("fleet.yaml")).unwrap();
+        // A portal that is back is tried again soon.
+        fleet.env.file("fleet.yaml", &text.replace("defaults: {", "defaults: { every: 5s,"));
+    };
+    declare("");
     let _worker = worker(&fleet);
     let first = fleet.env.run(&["fleet", "publish"]);
     assert_eq!(first.code, 0, "{first:?}");
@@ -72,14 +74,25 @@ async fn rollout_goes_on_past_a_portal_that_was_broken_before_and_one_that_is_of
         rows.into_iter().for_each(|row| portal.put_row(row));
     }
     fleet.portal(3).set_faults(&json!([{ "do": "cut-before" }])).unwrap();
-    fleet.declare(&format!("{WAVES}{STOP}"));
+    declare(WAVES);
     // Without a git repository the publisher says what it means to replace.
     let refused = publish(&fleet, &[]);
     let (_, expected) = refused.stderr.trim().split_once("--expect ").unwrap();
-    let second = tokio::task::block_in_place(|| publish(&fleet, &["--expect", expected]));
-    // With the one that was broken before there would be two failures in the wave.
-    assert!(second.stdout.contains("Rollout complete"), "{second:?}");
-    assert!(second.stdout.contains("wave rest: 2 of 2 portals done, 1 failed"), "{second:?}");
-    assert_eq!([1, 2, 3, 4].map(|number| resets(fleet.portal(number))), [4, 0, 2, 4]);
+    let second = fleet.env.run(&["fleet", "publish", "--expect", expected]);
     assert_eq!(second.code, 0, "{second:?}");
+    wait_until("a round that did not reach the portal", || {
+        let row = row(&fleet, 3).state.row.unwrap_or_default();
+        row.contains("\"outcome\":\"unreachable\"")
+    });
+    wait_until("a round of the last portal", || resets(fleet.portal(4)) == 4);
+    let status = fleet.env.run(&["fleet", "status"]);
+    assert!(status.stdout.contains("Rollout under way"), "{status:?}");
+    assert!(status.stdout.contains("wave rest: 1 of 2 portals done, 0 failed"), "{status:?}");
+    assert!(status.stdout.contains("1 unreachable"), "{status:?}");
+    assert_eq!(status.code, 3, "it needs a person all the same: {status:?}");
+    fleet.portal(3).set_faults(&json!([])).unwrap();
+    wait_until("the end of the rollout", || {
+        fleet.env.run(&["fleet", "status"]).stdout.contains("Rollout complete")
+    });
+    assert_eq!([1, 2, 3, 4].map(|number| resets(fleet.portal(number))), [4, 0, 4, 4]);
 }

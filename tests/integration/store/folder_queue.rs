@@ -112,7 +112,7 @@ async fn folder_queue_remembers_deaths_and_due_times_of_an_earlier_worker() {
     let queue = open(folder.path(), &clock).await.unwrap();
     queue.set_portals(portals(3)).await.unwrap();
     let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
-    let result = RoundResult { class: RoundClass::Failed, people: 0, row: "{}".to_owned() };
+    let result = RoundResult { class: Some(RoundClass::Failed), people: 0, row: "{}".to_owned() };
     let end = RoundEnd::Ended(result);
     let release = Release { end, due_in: Duration::from_secs(900) };
     queue.release(&claims[0], &release).await.unwrap();

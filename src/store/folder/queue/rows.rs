@@ -163,14 +163,15 @@ impl QueueRows {
                 RoundEnd::Ended(RoundResult { class, people, row: report }) => {
                     row.state.attempts = 0;
                     row.state.failures = match class {
-                        RoundClass::Succeeded => 0,
-                        RoundClass::Failed => row.state.failures.saturating_add(1),
+                        Some(RoundClass::Succeeded) => 0,
+                        Some(RoundClass::Failed) | None => row.state.failures.saturating_add(1),
                     };
                     row.state.row = Some(report.clone());
-                    let rounds = row.state.rounds.as_ref();
-                    let revision = claim.revision;
-                    row.state.rounds =
-                        Some(RevisionRounds::with_round(rounds, revision, *class, *people, now));
+                    if let Some(class) = *class {
+                        let (rounds, revision) = (row.state.rounds.as_ref(), claim.revision);
+                        row.state.rounds =
+                            Some(RevisionRounds::with_round(rounds, revision, class, *people, now));
+                    }
                 }
             }
         })

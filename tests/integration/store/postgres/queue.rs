@@ -89,9 +89,9 @@ fn worker(id: &str) -> Worker {
     Worker { id: id.to_owned(), version: "1.0.0".to_owned() }
 }
 
-fn release(class: RoundClass, people: u32, due_in: u64) -> Release {
+fn release(class: impl Into<Option<RoundClass>>, people: u32, due_in: u64) -> Release {
     Release {
-        end: RoundEnd::Ended(RoundResult { class, people, row: "{}".to_owned() }),
+        end: RoundEnd::Ended(RoundResult { class: class.into(), people, row: "{}".to_owned() }),
         due_in: Duration::from_secs(due_in),
     }
 }
@@ -150,6 +150,21 @@ async fn release_sets_due_time_failures_and_people_of_the_revision() {
     }
     let people = queue.client.query_one("select round_people from recard.portal", &[]).await;
     assert_eq!(people.unwrap().get::<_, i32>(0), 4, "the most of one round");
+    // A round that did not reach the portal says nothing about the revision.
+    let rounds = "select round_failed, round_people, round_revision, round_at::text, failures \
+                  from recard.portal";
+    let all = |row: tokio_postgres::Row| {
+        let round: (bool, i32, String, String) = (row.get(0), row.get(1), row.get(2), row.get(3));
+        (round, row.get::<_, i32>(4))
+    };
+    let before = all(queue.client.query_one(rounds, &[]).await.unwrap());
+    for failures in 1..3 {
+        let claim = queue.claim(&worker("a"), ALL).await.remove(0);
+        queue.queue.release(&claim, &release(None, 0, 60)).await.unwrap();
+        queue.pass(61.0).await;
+        let after = all(queue.client.query_one(rounds, &[]).await.unwrap());
+        assert_eq!(after, (before.0.clone(), failures));
+    }
 }
 
 #[tokio::test]
