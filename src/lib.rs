@@ -58,5 +58,5 @@ pub mod records;
 pub mod report;
 pub mod store;
 
-#[cfg(feature = "emulator")]
+#[cfg(feature = "cli")]
 pub use bitrix24_emulator as emulator;

@@ -29,8 +29,6 @@ pub enum Phase {
     Inventory,
     /// The employees are counted.
     Employees,
-    /// Common cards beside the targets are read.
-    CommonCards,
     /// The rights of the caller are looked at.
     Permissions,
 }

@@ -18,10 +18,6 @@ pub async fn known_labels(store: &Store) -> Result<CardLabels, StoreError> {
 
 /// Adds labels that the portal told to those that are known, and stores them all, unless the store
 /// has them already.
-///
-/// # Errors
-///
-/// If they cannot be written.
 pub async fn save_labels(
     store: &Store,
     labels: &mut CardLabels,

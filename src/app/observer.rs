@@ -95,10 +95,6 @@ pub enum Declined {
 /// Decider about writes.
 pub trait Approver {
     /// Shows a plan, also one that changes nothing or that a guard refuses.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be shown.
     fn show(&self, proposal: Proposal<'_>) -> impl Future<Output = Result<(), Declined>>;
 
     /// Decides whether a plan that changes cards is executed.

@@ -63,10 +63,6 @@ pub async fn plan(
 
 /// Plans, and compares the plan with the manifests. Targets that the portal does not have any more
 /// count as drift.
-///
-/// # Errors
-///
-/// As [`plan()`].
 pub async fn drift(
     session: &Session,
     manifests: ManifestSet<'_>,

@@ -258,7 +258,6 @@ pub(super) fn actor() -> String {
 }
 
 /// Returns the folder for temporary files.
-#[cfg(feature = "emulator")]
 pub(super) fn temporary_folder() -> PathBuf {
     // If TMPDIR is empty, the standard library returns the current folder.
     let folder = std::env::temp_dir();

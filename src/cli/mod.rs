@@ -4,7 +4,6 @@
 mod args;
 mod clock;
 mod commands;
-#[cfg(feature = "emulator")]
 mod embedded;
 mod env;
 mod error;
@@ -212,7 +211,6 @@ pub fn command() -> clap::Command {
 /// waited for.
 fn runtime_for(command: &CliCommand) -> Builder {
     match command {
-        #[cfg(feature = "emulator")]
         CliCommand::Emulate(_) => Builder::new_multi_thread(),
         CliCommand::Reconcile(_) | CliCommand::Worker(_) => {
             let mut builder = Builder::new_multi_thread();
@@ -279,9 +277,7 @@ async fn dispatch(
             commands::store::run(ui, global, &arguments, interrupt).await
         }
         CliCommand::Schema(arguments) => commands::schema::run(ui, arguments.of),
-        #[cfg(feature = "emulator")]
         CliCommand::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,
-        #[cfg(feature = "emulator")]
         CliCommand::Demo(arguments) => commands::demo::run(ui, global, &arguments, interrupt).await,
         CliCommand::Explain(arguments) => commands::explain::run(ui, &arguments),
         CliCommand::Completions(arguments) => commands::about::completions(ui, arguments.shell),

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use super::args::{CardAction, CardArgs, CliCommand, GlobalArgs, LedgerAction, LedgerArgs};
 use super::commands::export;
-#[cfg(feature = "emulator")]
 use super::embedded;
 use super::env;
 use super::error::CliError;
@@ -118,7 +117,6 @@ impl NamedFiles {
                 LedgerAction::Show { file: _ } => {}
                 LedgerAction::New { file } => self.output(Some(file), || tr!("the new ledger")),
             },
-            #[cfg(feature = "emulator")]
             CliCommand::Emulate(arguments) => {
                 self.output(arguments.ready_file.as_deref(), || tr!("the file of --ready-file"));
                 self.input(arguments.faults.as_deref(), || tr!("the script of faults"));
@@ -144,7 +142,6 @@ impl NamedFiles {
         for path in webhooks {
             self.input(Some(&path), || tr!("the file of the webhook"));
         }
-        #[cfg(feature = "emulator")]
         if let Some(file) = embedded::state_file(global) {
             let role = || tr!("the state of the embedded portal");
             let default = embedded::default_file(global.store.folder());

@@ -16,7 +16,6 @@ pub(super) fn global_flags(global: &GlobalArgs) -> String {
     let said = |variable: &str, value: &str| env::is_set_to(variable, value);
     let store = global.store.to_string();
     let mut text = String::new();
-    #[cfg(feature = "emulator")]
     match &global.emulator {
         Some(Some(file)) => {
             text.push_str(" --emulator=");

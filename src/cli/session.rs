@@ -1,12 +1,10 @@
 //! Connection to a portal, with its store.
 
-#[cfg(feature = "emulator")]
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::args::GlobalArgs;
 use super::clock::SystemClock;
-#[cfg(feature = "emulator")]
 use super::embedded::{self, Embedded};
 use super::env::{self, WebhookAccess};
 use super::error::CliError;
@@ -32,15 +30,22 @@ use crate::store::Store;
 pub(super) struct Session {
     /// Portal, store, caller and clock.
     pub(super) app: app::Session,
-    rate: Rate,
-    /// The masked webhook URL, and its source.
-    webhook: Text,
-    global_flags: String,
+    source: PortalSource,
     interrupt: Interrupt,
     /// Held from the begin of a run to the end of the session: what is stored and reported of the
     /// run is waited for as well.
     writing: OnceLock<WritingRun>,
-    #[cfg(feature = "emulator")]
+}
+
+/// Source of a portal: what stays of the command line and the environment once it is connected.
+pub(super) struct PortalSource {
+    /// The portal's rate limit, as far as known.
+    pub(super) rate: Rate,
+    /// The masked webhook URL, and its source.
+    webhook: Text,
+    /// The options that a suggested command needs.
+    global_flags: String,
+    /// The portal itself, if it runs in this process.
     embedded: Option<Embedded>,
 }
 
@@ -50,14 +55,9 @@ pub(super) struct Connection {
     pub(super) portal: HttpPortal,
     /// Its part of the store.
     pub(super) store: Store,
-    /// The portal's rate limit, as far as known.
-    pub(super) rate: Rate,
-    /// The masked webhook URL, and its source.
-    webhook: Text,
-    global_flags: String,
+    /// Its source.
+    pub(super) source: PortalSource,
     claim: Option<Claim>,
-    #[cfg(feature = "emulator")]
-    embedded: Option<Embedded>,
 }
 
 /// Portal of a command, before any request.
@@ -70,13 +70,11 @@ pub(super) struct PortalEndpoint {
     pub(super) total_rate: Option<Arc<TotalRate>>,
     /// The claim of the worker whose round this is.
     pub(super) held: Option<HeldPortal>,
-    #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
 
 /// Returns the portal that `--portal` or `--emulator` names; `None` if neither is stated.
 pub(super) fn named_portal(global: &GlobalArgs) -> Result<Option<PortalId>, CliError> {
-    #[cfg(feature = "emulator")]
     if embedded::state_file(global).is_some() {
         let name = PortalId::new(embedded::PORTAL_NAME).map_err(|problem| {
             CliError::general(tr!("the embedded portal has no usable name: {problem}", problem))
@@ -115,7 +113,6 @@ impl PortalEndpoint {
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
         let named = named_portal(global)?;
-        #[cfg(feature = "emulator")]
         if let (Some(file), Some(name)) = (embedded::state_file(global), &named) {
             log::record_portal(name);
             return Self::start_embedded(file, name.clone(), global).await;
@@ -144,12 +141,10 @@ impl PortalEndpoint {
             from,
             total_rate: None,
             held: None,
-            #[cfg(feature = "emulator")]
             embedded: None,
         }
     }
 
-    #[cfg(feature = "emulator")]
     async fn start_embedded(
         file: PathBuf,
         name: PortalId,
@@ -214,7 +209,7 @@ impl PortalEndpoint {
                 let labels = field_labels::load(ui, &connection.portal, &connection.store).await;
                 Ok(connection.with_caller(caller, labels, interrupt))
             }
-            Err(problem) => Err(connection.with_webhook_hint(problem)),
+            Err(problem) => Err(connection.source.with_webhook_hint(problem)),
         }
     }
 
@@ -251,7 +246,6 @@ impl PortalEndpoint {
                 CliError::new(exit::USAGE, tr!("--rate: {problem}", problem))
             });
         }
-        #[cfg(feature = "emulator")]
         if self.embedded.is_some() {
             return Ok(Rate::Unlimited);
         }
@@ -266,9 +260,13 @@ impl PortalEndpoint {
         store: Store,
         level: Option<LimiterLevel>,
     ) -> Result<Connection, CliError> {
-        let webhook = tr!("{}, from {}", self.webhook, self.from);
-        let rate = self.rate(global)?;
-        let mut settings = PortalSettings { rate, level, ..PortalSettings::default() };
+        let source = PortalSource {
+            rate: self.rate(global)?,
+            webhook: tr!("{}, from {}", self.webhook, self.from),
+            global_flags: next_command::global_flags(global),
+            embedded: self.embedded,
+        };
+        let mut settings = PortalSettings { rate: source.rate, level, ..PortalSettings::default() };
         (settings.operating_share, settings.deadline) = (global.operating_share, global.deadline);
         if self.webhook.is_https() {
             settings.network = env::network()?;
@@ -294,25 +292,36 @@ impl PortalEndpoint {
         }
         interrupt.register_portal(&portal);
         ui.traffic().follow(&portal);
-        Ok(Connection {
-            portal,
-            store,
-            webhook,
-            rate,
-            global_flags: next_command::global_flags(global),
-            claim,
-            #[cfg(feature = "emulator")]
-            embedded: self.embedded,
-        })
+        Ok(Connection { portal, store, source, claim })
+    }
+}
+
+impl PortalSource {
+    /// Returns a failure with the webhook URL, if the portal rejects it.
+    pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
+        match failure.rejection {
+            Some(_) => failure.hint(tr!("it is the webhook {webhook}", webhook = self.webhook)),
+            None => failure,
+        }
+    }
+
+    /// Saves the state for later commands: that of the rate limiter, and that of the embedded
+    /// portal.
+    async fn close(self, portal: &HttpPortal, store: &Store, ui: &Ui) -> Result<(), CliError> {
+        let level = stored_level::written(portal.level());
+        if let Err(problem) = store.save_limiter_state(&level).await {
+            ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
+        }
+        self.leave()
+    }
+
+    /// Ends without a change of the store, but for the embedded portal's state.
+    pub(super) fn leave(self) -> Result<(), CliError> {
+        self.embedded.map_or(Ok(()), |mut embedded| embedded.save())
     }
 }
 
 impl Connection {
-    /// Returns a failure with the webhook URL, if the portal rejects it.
-    pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
-        add_webhook_hint(failure, &self.webhook)
-    }
-
     /// Adds the stored proof to the release that the answers show, and updates that proof. An
     /// unreadable proof proves nothing; the problem is returned.
     pub(super) async fn with_proof(
@@ -348,48 +357,25 @@ impl Connection {
             cancellation: interrupt.signal().clone(),
             claim: self.claim,
         };
-        Session {
-            app,
-            rate: self.rate,
-            webhook: self.webhook,
-            global_flags: self.global_flags,
-            interrupt: interrupt.clone(),
-            writing: OnceLock::new(),
-            #[cfg(feature = "emulator")]
-            embedded: self.embedded,
-        }
+        let (source, interrupt) = (self.source, interrupt.clone());
+        Session { app, source, interrupt, writing: OnceLock::new() }
     }
 
-    /// Saves the state for later commands: that of the embedded portal, and that of the rate
-    /// limiter.
+    /// Saves the state for later commands.
     pub(super) async fn close(self, ui: &Ui) -> Result<(), CliError> {
-        if let Err(problem) =
-            self.store.save_limiter_state(&stored_level::written(self.portal.level())).await
-        {
-            ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
-        }
-        self.leave()
-    }
-
-    /// Ends without a change of the store, but for the embedded portal's state.
-    pub(super) fn leave(self) -> Result<(), CliError> {
-        #[cfg(feature = "emulator")]
-        if let Some(mut embedded) = self.embedded {
-            embedded.save()?;
-        }
-        Ok(())
+        self.source.close(&self.portal, &self.store, ui).await
     }
 }
 
 impl Session {
     /// Returns a failure with the webhook URL, if the portal rejects it.
     pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
-        add_webhook_hint(failure, &self.webhook)
+        self.source.with_webhook_hint(failure)
     }
 
     /// Returns the options that a suggested command needs, with a blank before each.
     pub(super) fn global_flags(&self) -> &str {
-        &self.global_flags
+        &self.source.global_flags
     }
 
     /// Returns the signal handler, for blocking work.
@@ -418,36 +404,14 @@ impl Session {
     ) -> Result<T, CliError> {
         let outcome = self.interrupt.unless_cancelled(work(&self)).await;
         self.interrupt.forget_portal(&self.app.portal);
-        let closed = self.close(ui).await;
+        let Self { app, source, interrupt: _, writing: _writing } = self;
+        let closed = source.close(&app.portal, &app.store, ui).await;
         outcome.and_then(|done| closed.map(|()| done))
-    }
-
-    /// Ends the session, as [`Connection::close`] does.
-    async fn close(self, ui: &Ui) -> Result<(), CliError> {
-        let _writing = self.writing;
-        let connection = Connection {
-            portal: self.app.portal,
-            store: self.app.store,
-            rate: self.rate,
-            webhook: self.webhook,
-            global_flags: self.global_flags,
-            claim: None,
-            #[cfg(feature = "emulator")]
-            embedded: self.embedded,
-        };
-        connection.close(ui).await
     }
 }
 
 fn warn_of_proof(ui: &Ui, updated: Result<(), StoreError>) {
     if let Err(problem) = updated {
         ui.warn(tr!("the proof of the portal's release could not be kept: {problem}", problem));
-    }
-}
-
-fn add_webhook_hint(failure: CliError, webhook: &Text) -> CliError {
-    match failure.rejection {
-        Some(_) => failure.hint(tr!("it is the webhook {webhook}", webhook)),
-        None => failure,
     }
 }

@@ -328,7 +328,6 @@ fn portal_error(phase: Phase, problem: PortalError) -> CliError {
         Phase::Lookup => failure.context(tr!("cannot look up people and departments")),
         Phase::People => failure.context(tr!("cannot look up people")),
         Phase::ReadCards => failure.context(tr!("cannot read the cards")),
-        Phase::CommonCards => failure.context(tr!("cannot read the common cards")),
         Phase::Inventory => failure.context(tr!("cannot look at everybody's cards")),
         Phase::Employees => failure.context(tr!("cannot count the employees")),
         Phase::Permissions => failure,

@@ -68,7 +68,6 @@ fn id<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 }
 
 /// Parses the number of emulated portals.
-#[cfg(feature = "emulator")]
 pub(super) fn portals(text: &str) -> Result<std::num::NonZeroU32, String> {
     let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());
     let number = number.filter(|number| *number <= 9999).and_then(std::num::NonZeroU32::new);

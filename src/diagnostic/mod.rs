@@ -135,15 +135,6 @@ impl Diagnostic {
         self
     }
 
-    /// Sets the text at the position that was added last.
-    #[must_use]
-    pub fn note(mut self, text: impl Into<Text>) -> Self {
-        if let Some(label) = self.labels.last_mut() {
-            label.text = text.into().map(mask::mask_secrets);
-        }
-        self
-    }
-
     /// Returns the primary position.
     pub fn place(&self) -> Option<&SourceLocation> {
         self.labels.first().map(|label| &label.place)

@@ -41,10 +41,6 @@ pub struct ListedKinds {
 }
 
 /// Looks up kinds of cards. Leads need no request.
-///
-/// # Errors
-///
-/// If the portal cannot be asked.
 pub async fn listed_kinds<P: ReadPortal>(
     portal: &P,
     selection: &KindSelection,

@@ -37,10 +37,6 @@ pub struct Resolution {
 /// Resolves the people and departments that the portal still has. Missing ones are left out of the
 /// targets and stand among the warnings as errors: such a resolution may be shown, and must never
 /// be applied. `sees_all_pipelines` is `true` for administrators of the portal.
-///
-/// # Errors
-///
-/// If the portal cannot be asked.
 pub async fn resolve_existing<P: ReadPortal>(
     portal: &P,
     declaration: &Declaration,

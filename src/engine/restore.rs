@@ -32,10 +32,6 @@ pub async fn restore<P: WritePortal, L: RunLog>(
 
 /// Executes what is left of a reviewed restore, as [`restore`] does; `beforehand` are the outcomes
 /// of its other cards.
-///
-/// # Errors
-///
-/// As [`restore`].
 pub async fn restore_rest<P: WritePortal, L: RunLog>(
     portal: &P,
     log: &mut L,

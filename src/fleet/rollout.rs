@@ -156,10 +156,6 @@ fn resets_too_many(wave: &WaveProgress, first: &WaveProgress) -> bool {
 
 /// Makes the next change of the rollout of a fleet, if there is one. Returns the change that was
 /// made. Any number of workers may call this at any time.
-///
-/// # Errors
-///
-/// If the state could not be asked.
 pub async fn advance(
     state: &impl FleetState,
     fleet: &str,

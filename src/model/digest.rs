@@ -32,10 +32,6 @@ impl Digest {
     }
 
     /// Computes the digest of a value as `serde_json` writes it, in the order of its fields.
-    ///
-    /// # Errors
-    ///
-    /// If JSON cannot hold the value.
     pub fn hash_json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
         Self::hash_written(|sum| {
             let mut buffered = io::BufWriter::new(sum);

@@ -59,10 +59,6 @@ impl HttpPortal {
 
     /// Prepares to talk to a portal under a name that stands for it in place of the host of the
     /// webhook.
-    ///
-    /// # Errors
-    ///
-    /// If the HTTP client cannot be made.
     pub fn connect_as(
         portal: PortalId,
         webhook: WebhookUrl,

@@ -40,28 +40,16 @@ use crate::model::{Digest, PortalId};
 /// State of fleets. Every method is one atomic step; a dropped call may have been executed or not.
 pub trait FleetState: Send + Sync {
     /// Returns the fleets with a revision by their names, sorted, and their heads.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn heads(&self) -> impl Future<Output = Result<Vec<(String, FleetHead)>, StoreError>> + Send;
 
     /// Stores a revision and makes it the current one, if the current one is the expected. The
     /// first wave opens, and portals that are on the withdrawn revision get the new one at once.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn publish(
         &self,
         publication: &Publication,
     ) -> impl Future<Output = Result<Published, StoreError>> + Send;
 
     /// Returns the document of a revision.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn revision(
         &self,
         digest: Digest,
@@ -69,10 +57,6 @@ pub trait FleetState: Send + Sync {
 
     /// Returns the head of a fleet and its portals, as of one moment; `None` for a fleet without a
     /// revision.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn view(
         &self,
         fleet: &str,
@@ -82,10 +66,6 @@ pub trait FleetState: Send + Sync {
     /// the portals of the wave the current revision, and notes which of them are failing.
     ///
     /// Returns `false` if the rollout is at another step; then nothing was changed.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn change_rollout(
         &self,
         fleet: &str,
@@ -94,10 +74,6 @@ pub trait FleetState: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Pauses portals, or ends their pauses by command. A pause replaces an earlier one.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn set_pause(
         &self,
         portals: &[PortalId],
@@ -106,19 +82,11 @@ pub trait FleetState: Send + Sync {
 
     /// Returns the pauses by command, of portals of any fleet or none. Those that have ended may
     /// be among them.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn pauses(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<PortalId, CommandPause>, StoreError>> + Send;
 
     /// Frees parked portals and makes them due. Returns those that were parked.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn retry(
         &self,
         portals: &[PortalId],
@@ -126,10 +94,6 @@ pub trait FleetState: Send + Sync {
 
     /// Returns the workers that have not signed off, and gave a sign of life within the last hour,
     /// sorted by id.
-    ///
-    /// # Errors
-    ///
-    /// If the state could not be asked.
     fn workers(&self) -> impl Future<Output = Result<Vec<WorkerSign>, StoreError>> + Send;
 }
 

@@ -116,20 +116,12 @@ pub trait RunLog: Send {
     fn run(&self) -> &RunId;
 
     /// Writes backups and syncs them. When it returns, they survive a crash.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be written.
     fn save_backups(
         &mut self,
         cards: &[(CardKey, &Layout)],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Appends records to the journal and syncs it. When it returns, they survive a crash.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be written.
     fn append(
         &mut self,
         records: &[JournalRecord],
@@ -138,10 +130,6 @@ pub trait RunLog: Send {
     /// Appends records to the journal without a sync, for facts that can be read again. They
     /// survive the end of the process; they survive a crash of the system only after the next
     /// [append](Self::append) or [sync](Self::sync).
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be written.
     fn append_unsynced(
         &mut self,
         records: &[JournalRecord],
@@ -150,10 +138,6 @@ pub trait RunLog: Send {
     }
 
     /// Syncs the records that were appended without a sync.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be written.
     fn sync(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { Ok(()) }
     }

@@ -65,10 +65,6 @@ pub trait WorkQueue: Send + Sync {
     ) -> impl Future<Output = Result<Vec<Extension>, StoreError>> + Send;
 
     /// Ends a claim with the end of its round.
-    ///
-    /// # Errors
-    ///
-    /// If the queue could not be asked.
     fn release(
         &self,
         claim: &Claim,
@@ -76,10 +72,6 @@ pub trait WorkQueue: Send + Sync {
     ) -> impl Future<Output = Result<ClaimState, StoreError>> + Send;
 
     /// Ends a claim and parks its portal: it is not due before it is freed. Attempts become zero.
-    ///
-    /// # Errors
-    ///
-    /// If the queue could not be asked.
     fn park(
         &self,
         claim: &Claim,
@@ -87,20 +79,12 @@ pub trait WorkQueue: Send + Sync {
     ) -> impl Future<Output = Result<ClaimState, StoreError>> + Send;
 
     /// Returns the portals that are parked for a refused webhook, with the mark of the secret.
-    ///
-    /// # Errors
-    ///
-    /// If the queue could not be asked.
     fn refused_webhooks(
         &self,
     ) -> impl Future<Output = Result<Vec<(PortalId, SecretMark)>, StoreError>> + Send;
 
     /// Frees a portal that is parked for the webhook with this mark, and makes it due. Does
     /// nothing if the portal is not parked, or for another reason.
-    ///
-    /// # Errors
-    ///
-    /// If the queue could not be asked.
     fn free(
         &self,
         portal: &PortalId,
@@ -108,17 +92,9 @@ pub trait WorkQueue: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns the numbers of portals by state, for metrics.
-    ///
-    /// # Errors
-    ///
-    /// If the queue could not be asked.
     fn overview(&self) -> impl Future<Output = Result<QueueOverview, StoreError>> + Send;
 
     /// Notes that the worker has ended. Its claims were released before.
-    ///
-    /// # Errors
-    ///
-    /// If the queue could not be asked.
     fn sign_off(&self, worker: &Worker) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

@@ -128,10 +128,6 @@ pub fn audit_anchor(portal: &PortalId) -> Digest {
 
 /// Encodes an entry as one JSON object on one line, after the line with the digest `previous`.
 /// Returns it with the digest of the new line.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Digest), FormatError> {
     let AuditEntry { at, actor, host, process, event } = entry;
     let form = AuditLineV1 {

@@ -43,10 +43,6 @@ struct BackupV1<'a> {
 }
 
 /// Encodes a backup as a JSON object in one line, without a line end.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
     let Backup { target, layout } = backup;
     let text = layout.as_json();

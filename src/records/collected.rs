@@ -17,10 +17,6 @@ pub struct CollectedBackups {
 }
 
 /// Writes a mark as a sealed document.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_collected(mark: CollectedBackups) -> Result<Vec<u8>, FormatError> {
     seal(FORMAT, &mark)
 }

@@ -28,10 +28,6 @@ struct ConsumedPlanV1 {
 }
 
 /// Encodes a used plan as one JSON object on one line.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_consumed_plan(used: ConsumedPlan) -> Result<String, FormatError> {
     let ConsumedPlan { plan, at } = used;
     let form = ConsumedPlanV1 { format: FORMAT.text(), plan, at };

@@ -128,10 +128,6 @@ pub(super) enum EndV1 {
 }
 
 /// Encodes a record as one JSON object on one line; the number counts the journal's records from 1.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, FormatError> {
     let line = JournalLine { format: FORMAT.text(), number, record };
     let json = serde_json::to_string(&line).map_err(FormatError::not_writable)?;

@@ -55,10 +55,6 @@ struct ExportedCardV1 {
 }
 
 /// Encodes a bundle as a sealed document, formatted for reading.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_layout_export(bundle: &LayoutExport) -> Result<Vec<u8>, FormatError> {
     let LayoutExport { portal, read, content, cards } = bundle;
     let card = |(key, layout): &(CardKey, Layout)| {

@@ -45,10 +45,6 @@ struct CheckedLedgerEntryV1 {
 }
 
 /// Encodes a ledger as JSON, one entry a line.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, FormatError> {
     let mut lines = Vec::new();
     for (generation, target, LedgerEntry { removed }) in ledger.iter() {

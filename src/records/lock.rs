@@ -52,10 +52,6 @@ struct LockV2 {
 }
 
 /// Encodes the content of a lock file as a sealed document.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_lock(record: &LockRecord) -> Result<Vec<u8>, FormatError> {
     let LockRecord { owner, process: identity, file } = record.clone();
     let LockOwner { process, host, actor, command, since } = owner;

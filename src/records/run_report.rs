@@ -63,10 +63,6 @@ impl RunReport {
 }
 
 /// Encodes a report as a sealed document.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     let RunReport { run, header, interrupted: end, targets } = report.clone();
     let outcome = |(target, result)| TargetOutcomeV2 { result, target };

@@ -42,10 +42,6 @@ struct SelectionsV1 {
 }
 
 /// Encodes selections as a sealed document.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_selections(selections: &Selections) -> Result<Vec<u8>, FormatError> {
     let form = |(name, selection): (&str, &Selection)| {
         let Selection { count, people, file, order } = selection;

@@ -25,8 +25,6 @@ pub enum Purpose {
     Drift,
     /// To put back what a run removed.
     Restore,
-    /// To settle a run that was cut.
-    Recover,
     /// To look at a run of the past.
     Show,
 }
@@ -40,7 +38,6 @@ impl Purpose {
             Self::Apply => "apply",
             Self::Drift => "drift",
             Self::Restore => "restore",
-            Self::Recover => "recover",
             Self::Show => "show",
         }
     }

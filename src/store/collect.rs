@@ -55,10 +55,6 @@ impl Store {
 
     /// Returns the backups of a run but those with these digests. Damaged lines are never among
     /// them.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be read.
     pub async fn deletable_backups(
         &self,
         run: &RunId,

@@ -38,35 +38,19 @@ impl Fleets {
 
 impl FleetState for Fleets {
     async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.heads().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.heads().await,
-        }
+        either!(self, medium => medium.heads().await)
     }
 
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.publish(publication).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.publish(publication).await,
-        }
+        either!(self, medium => medium.publish(publication).await)
     }
 
     async fn revision(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.revision(digest).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.revision(digest).await,
-        }
+        either!(self, medium => medium.revision(digest).await)
     }
 
     async fn view(&self, fleet: &str) -> Result<Option<FleetView>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.view(fleet).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.view(fleet).await,
-        }
+        either!(self, medium => medium.view(fleet).await)
     }
 
     async fn change_rollout(
@@ -75,11 +59,7 @@ impl FleetState for Fleets {
         at: RolloutStep,
         change: &RolloutChange,
     ) -> Result<bool, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.change_rollout(fleet, at, change).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.change_rollout(fleet, at, change).await,
-        }
+        either!(self, medium => medium.change_rollout(fleet, at, change).await)
     }
 
     async fn set_pause(
@@ -87,34 +67,18 @@ impl FleetState for Fleets {
         portals: &[PortalId],
         pause: Option<&CommandPause>,
     ) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(folder) => folder.set_pause(portals, pause).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.set_pause(portals, pause).await,
-        }
+        either!(self, medium => medium.set_pause(portals, pause).await)
     }
 
     async fn pauses(&self) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.pauses().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.pauses().await,
-        }
+        either!(self, medium => medium.pauses().await)
     }
 
     async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.retry(portals).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.retry(portals).await,
-        }
+        either!(self, medium => medium.retry(portals).await)
     }
 
     async fn workers(&self) -> Result<Vec<WorkerSign>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.workers().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(database) => database.workers().await,
-        }
+        either!(self, medium => medium.workers().await)
     }
 }

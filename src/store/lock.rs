@@ -114,20 +114,12 @@ impl Store {
 
     /// Returns the owner that the lock names, who holds it or left it behind. Only an attempt to
     /// take the lock tells which.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
     pub async fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
         self.medium.lock_owner().await
     }
 
     /// Returns the owner of the lock and its liveness, as far as it is visible here. The caller
     /// compares the host names.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
     pub async fn lock_state(&self) -> Result<LockState, StoreError> {
         self.medium.lock_state().await
     }

@@ -43,29 +43,17 @@ impl Medium {
 
     /// Returns `true` if there is a record of the portal.
     pub(super) async fn is_there(&self) -> bool {
-        match self {
-            Self::Folder(folder) => folder.is_there().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.is_there().await,
-        }
+        either!(self, medium => medium.is_there().await)
     }
 
     /// Checks that the medium is writable and has room.
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(folder) => folder.probe().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.probe().await,
-        }
+        either!(self, medium => medium.probe().await)
     }
 
     /// Returns the content of a record; `None` if there is none.
     pub(super) async fn read(&self, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.read(place).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.read(place).await,
-        }
+        either!(self, medium => medium.read(place).await)
     }
 
     /// Returns a part of a log.
@@ -83,48 +71,28 @@ impl Medium {
 
     /// Returns the last bytes of a log, with at least its last line if that is a short one.
     pub(super) async fn read_end(&self, place: &Place) -> Result<Vec<u8>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.read_end(place).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.read_end(place).await,
-        }
+        either!(self, medium => medium.read_end(place).await)
     }
 
     /// Returns the length of a log, which tells if it has grown; 0 if there is none.
     pub(super) async fn length(&self, place: &Place) -> u64 {
-        match self {
-            Self::Folder(folder) => folder.length(place).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.length(place).await,
-        }
+        either!(self, medium => medium.length(place).await)
     }
 
     /// Returns the ids of the runs with a journal, in no particular order.
     pub(super) async fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.run_ids().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.run_ids().await,
-        }
+        either!(self, medium => medium.run_ids().await)
     }
 
     /// Replaces a document that several commands may write at the same time, without the lock and
     /// without waiting for the disk.
     pub(super) async fn place(&self, place: &Place, bytes: Vec<u8>) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(folder) => folder.place(place, bytes).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.place(place, bytes).await,
-        }
+        either!(self, medium => medium.place(place, bytes).await)
     }
 
     /// Removes a document, if there is one. Needs no lock.
     pub(super) async fn remove(&self, place: &Place) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(folder) => folder.remove(place).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.remove(place).await,
-        }
+        either!(self, medium => medium.remove(place).await)
     }
 
     /// Takes the lock. Returns a notice with it if the last owner left the lock behind.
@@ -149,29 +117,17 @@ impl Medium {
 
     /// Returns the owner of the lock, who holds it or left it behind.
     pub(super) async fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.lock_owner().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.lock_owner().await,
-        }
+        either!(self, medium => medium.lock_owner().await)
     }
 
     /// Returns the owner of the lock and its liveness, as far as it is visible here.
     pub(super) async fn lock_state(&self) -> Result<LockState, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.lock_state().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.lock_state().await,
-        }
+        either!(self, medium => medium.lock_state().await)
     }
 
     /// Removes a dead owner's name from the lock.
     pub(super) async fn unlock(&self, shown: LockOwner) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(folder) => folder.unlock(shown).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(records) => records.unlock(shown).await,
-        }
+        either!(self, medium => medium.unlock(shown).await)
     }
 }
 
@@ -186,11 +142,7 @@ pub(super) enum MediumLock {
 impl MediumLock {
     /// Replaces a document. When this returns, it survives a crash.
     pub(super) async fn replace(&self, place: &Place, bytes: Vec<u8>) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(held) => held.replace(place, bytes).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(held) => held.replace(place, bytes).await,
-        }
+        either!(self, medium => medium.replace(place, bytes).await)
     }
 
     /// Deletes lines of a log. A folder keeps all of them.
@@ -245,29 +197,17 @@ impl Log {
     /// Appends lines, each with its end. When this returns, they and all earlier ones survive a
     /// crash.
     pub(super) async fn append(&mut self, lines: String) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(log) => log.append(lines).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(log) => log.append(lines).await,
-        }
+        either!(self, medium => medium.append(lines).await)
     }
 
     /// Appends lines. They survive the end of the process; they survive a crash of the system after
     /// the next sync, which follows before many bytes wait.
     pub(super) async fn append_unsynced(&mut self, lines: String) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(log) => log.append_unsynced(lines).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(log) => log.append_unsynced(lines).await,
-        }
+        either!(self, medium => medium.append_unsynced(lines).await)
     }
 
     /// Syncs the appended lines.
     pub(super) async fn sync(&mut self) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(log) => log.sync().await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(log) => log.sync().await,
-        }
+        either!(self, medium => medium.sync().await)
     }
 }

@@ -27,6 +27,17 @@
 //! A folder and its files are readable by their owner alone. Several processes may read while one
 //! writes: they see complete files and lines.
 
+/// Evaluates a call with the medium that a value holds, be it a folder or a database.
+macro_rules! either {
+    ($value:expr, $medium:ident => $call:expr) => {
+        match $value {
+            Self::Folder($medium) => $call,
+            #[cfg(feature = "postgres")]
+            Self::Postgres($medium) => $call,
+        }
+    };
+}
+
 mod audit_log;
 mod backup;
 mod collect;
@@ -191,10 +202,6 @@ impl Store {
     /// Saves the state of the rate limiter. Like the read proof, it is written without the lock: a
     /// plan fills the portal's leaky bucket too, and of two simultaneous writes the later one is
     /// accurate enough.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
     pub async fn save_limiter_state(&self, level: &LimiterState) -> Result<(), StoreError> {
         // A crash loses only pacing, which does not justify another sync.
         self.place(&Place::LimiterState, encode_limiter_state(level)).await
@@ -218,10 +225,6 @@ impl Store {
 
     /// Saves a proof, without the lock: every command that reads may find one, and all are equally
     /// good.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
     pub async fn save_read_proof(&self, proof: &ReadProof) -> Result<(), StoreError> {
         self.place(&Place::ReadProof, encode_read_proof(proof)).await
     }
@@ -253,10 +256,6 @@ impl Store {
 
     /// Saves the labels of the portal, without the lock: every command that connects may have them,
     /// and the latest are good.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be written.
     pub async fn save_field_labels(&self, labels: &PortalLabels) -> Result<(), StoreError> {
         self.place(&Place::FieldLabels, encode_field_labels(labels)).await
     }
@@ -385,20 +384,12 @@ impl Store {
     }
 
     /// Returns the plan of a run, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
     pub async fn plan(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
         self.medium.read(&Place::Plan(run.clone())).await
     }
 
     /// Returns the stored report of a run, if there is one. [`RunSummary::into_report`] derives one
     /// from the journal.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
     pub async fn report(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
         self.medium.read(&Place::Report(run.clone())).await
     }

@@ -85,10 +85,6 @@ impl WriteGuard {
 
     /// Appends an event of the lock itself, whatever the damage of the audit log. Later events
     /// still need an undamaged one.
-    ///
-    /// # Errors
-    ///
-    /// As [`WriteGuard::accept_damaged_audit_log`].
     pub async fn audit_lock(&mut self, event: AuditEvent) -> Result<(), StoreError> {
         let damage = self.accept_damaged_audit_log().await?;
         self.audit(event).await?;
@@ -194,19 +190,11 @@ impl WriteGuard {
     }
 
     /// Saves the report of a run.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
     pub async fn write_run_report(&mut self, report: &RunReport) -> Result<(), StoreError> {
         self.replace(&Place::Report(report.run.clone()), encode_run_report(report)).await
     }
 
     /// Saves the plan of a run, before the run begins.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
     pub async fn write_plan(&mut self, run: &RunId, bytes: Vec<u8>) -> Result<(), StoreError> {
         self.held.replace(&Place::Plan(run.clone()), bytes).await
     }

@@ -165,10 +165,6 @@ impl BatchExecutor {
     }
 
     /// Sends commands as [`read_all`](Self::read_all) does, in as few requests as can carry them.
-    ///
-    /// # Errors
-    ///
-    /// As `read_all`.
     pub async fn read_in_fewest(
         &self,
         count: usize,

@@ -73,10 +73,6 @@ impl fmt::Debug for RestClient {
 impl RestClient {
     /// Prepares a client over HTTP; sends nothing. Must be called inside a tokio runtime, whose
     /// clock it uses.
-    ///
-    /// # Errors
-    ///
-    /// If the HTTP client cannot be made.
     pub fn connect(webhook: WebhookUrl, settings: &ClientSettings) -> Result<Self, ConnectError> {
         Ok(Self::new(Box::new(HttpTransport::new(webhook, settings)?), settings))
     }

@@ -112,10 +112,6 @@ impl fmt::Debug for HttpTransport {
 
 impl HttpTransport {
     /// Prepares connections; sends nothing.
-    ///
-    /// # Errors
-    ///
-    /// If the HTTP client cannot be made.
     pub fn new(webhook: WebhookUrl, settings: &ClientSettings) -> Result<Self, ConnectError> {
         let ClientSettings { request_timeout: timeout, connections, network, .. } = settings;
         let (timeout, connections) = (*timeout, *connections);

@@ -8,7 +8,6 @@ use clap::{Args, ValueHint};
 use crate::cli::value_parsers;
 
 /// Arguments of `emulate`.
-#[cfg(feature = "emulator")]
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct EmulateArgs {
     /// Address of the portal; port 0 takes a free one
@@ -63,7 +62,6 @@ pub(in crate::cli) struct EmulateArgs {
 }
 
 /// Arguments of `demo`.
-#[cfg(feature = "emulator")]
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct DemoArgs {
     /// Print the manifest of the demo and exit

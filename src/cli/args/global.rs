@@ -22,7 +22,6 @@ pub(in crate::cli) const GLOBAL_HEADING: &str = "Options for every command";
 pub(in crate::cli) struct GlobalArgs {
     /// Use an emulated portal inside this process in place of a real one; its state is in FILE, by
     /// default in the store
-    #[cfg(feature = "emulator")]
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "portal", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) emulator: Option<Option<PathBuf>>,
     /// Portal that the webhook must belong to, such as company.bitrix24.com; or `embedded[:FILE]`,
@@ -70,10 +69,7 @@ pub(in crate::cli) struct GlobalArgs {
 impl GlobalArgs {
     /// Returns `true` if `--emulator` is stated.
     pub(in crate::cli) fn names_emulator(&self) -> bool {
-        #[cfg(feature = "emulator")]
-        return self.emulator.is_some();
-        #[cfg(not(feature = "emulator"))]
-        false
+        self.emulator.is_some()
     }
 }
 

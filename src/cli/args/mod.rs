@@ -1,6 +1,5 @@
 //! Arguments of the command line, a file for each subject.
 
-#[cfg(feature = "emulator")]
 mod emulator;
 mod fleet;
 mod global;
@@ -17,7 +16,6 @@ mod worker;
 
 use clap::{Parser, Subcommand};
 
-#[cfg(feature = "emulator")]
 pub(super) use emulator::{DemoArgs, EmulateArgs};
 pub(super) use fleet::{
     Expectation, FleetAction, FleetApplyArgs, FleetArgs, FleetDriftArgs, FleetFilesArgs,
@@ -28,7 +26,6 @@ pub(super) use global::{
     ColorWhen, DEFAULT_STORE, GLOBAL_HEADING, GlobalArgs, LogFormat, MethodFamilyArg, language,
 };
 pub(super) use manifests::{LedgerArgs, PolicyArgs};
-#[cfg(feature = "emulator")]
 pub(super) use output::JsonFlag;
 pub(super) use output::{GroupBy, OutputArgs, PlanView};
 pub(super) use plans::{ApplyArgs, DriftArgs, PlanArgs, ReconcileArgs, ValidateArgs};
@@ -107,10 +104,8 @@ pub(super) enum CliCommand {
     /// Print a JSON Schema
     Schema(SchemaArgs),
     /// Serve the emulator over HTTP
-    #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
     /// Run plan, apply, plan and restore on the emulator
-    #[cfg(feature = "emulator")]
     Demo(DemoArgs),
     /// Explain the code of a message, such as RC0303
     Explain(ExplainArgs),

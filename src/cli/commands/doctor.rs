@@ -234,7 +234,7 @@ fn clock(examination: &PortalDiagnostics, asked: Timestamp, answered: Timestamp)
 }
 
 fn limits(connection: &Connection) -> Check {
-    let rate = connection.rate;
+    let rate = connection.source.rate;
     let level = connection.portal.level();
     let text = match rate {
         Rate::Limited { .. } => {

@@ -5,12 +5,10 @@ pub(super) mod apply;
 pub(super) mod apply_plan_file;
 pub(super) mod audit;
 pub(super) mod card;
-#[cfg(feature = "emulator")]
 pub(super) mod demo;
 pub(super) mod doctor;
 mod doctor_cards;
 pub(super) mod drift;
-#[cfg(feature = "emulator")]
 pub(super) mod emulate;
 pub(super) mod explain;
 pub(super) mod export;

@@ -9,7 +9,6 @@ pub(super) mod publication;
 pub(super) mod publishing;
 pub(super) mod reports;
 pub(super) mod rows;
-#[cfg(feature = "emulator")]
 pub(super) mod sample;
 pub(super) mod state;
 pub(super) mod statuses;

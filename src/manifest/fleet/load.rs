@@ -28,17 +28,9 @@ const EVERY: Duration = Duration::from_secs(15 * 60);
 /// Files that a fleet names.
 pub trait FleetFiles {
     /// Reads a file.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
     fn read(&self, path: &Path) -> Result<Vec<u8>, Text>;
 
     /// Returns the names of the files in a folder, sorted.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
     fn names(&self, folder: &Path) -> Result<Vec<String>, Text>;
 }
 

@@ -123,10 +123,6 @@ struct CommandPauseV1 {
 
 impl FleetRecord {
     /// Encodes the record as a sealed document.
-    ///
-    /// # Errors
-    ///
-    /// If JSON cannot hold it; values of recard always fit.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let Self { fleet, head, portals } = self;
         let portals = portals.values().map(PortalV1::from).collect();
@@ -148,10 +144,6 @@ impl FleetRecord {
 }
 
 /// Encodes the pause of a portal by command as a sealed document.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_pause(portal: &PortalId, pause: &CommandPause) -> Result<Vec<u8>, FormatError> {
     let CommandPause { until, at, by, reason } = pause.clone();
     seal(PAUSE, &CommandPauseV1 { portal: portal.clone(), until, at, by, reason })

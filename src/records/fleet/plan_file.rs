@@ -68,10 +68,6 @@ pub enum StoredSecret {
 
 impl FleetPlanFile {
     /// Encodes the file.
-    ///
-    /// # Errors
-    ///
-    /// If JSON cannot hold it; values of recard always fit.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
         seal(FORMAT, self)
     }
@@ -83,11 +79,6 @@ impl FleetPlanFile {
     /// If it is not such a file, of a newer version, or changed since it was written.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         unseal(FORMAT, bytes)
-    }
-
-    /// Returns `true` if bytes are meant as such a file.
-    pub fn is_meant(bytes: &[u8]) -> bool {
-        bytes.trim_ascii_start().starts_with(b"{")
     }
 }
 

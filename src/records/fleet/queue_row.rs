@@ -74,10 +74,6 @@ struct RoundsV1 {
 }
 
 /// Encodes the row of a portal as a sealed document.
-///
-/// # Errors
-///
-/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_queue_row(portal: &PortalId, row: &QueueRow) -> Result<Vec<u8>, FormatError> {
     let QueueRow { token, claim, changed, state } = row.clone();
     let QueueState { due, attempts, failures, parked, rounds, row, worker } = state;

@@ -139,10 +139,6 @@ impl FleetRevision {
     }
 
     /// Encodes the revision.
-    ///
-    /// # Errors
-    ///
-    /// If JSON cannot hold it; values of recard always fit.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let Self { content, digest: _, commit, actor, signature } = self;
         let (commit, actor) = (commit.clone(), actor.clone());

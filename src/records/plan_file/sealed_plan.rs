@@ -76,10 +76,6 @@ impl<C: PlanContent> SealedPlan<C> {
 
     /// Returns the bytes of a new file. The id of a file that was read is the digest of its own
     /// text, which an earlier version may have written.
-    ///
-    /// # Errors
-    ///
-    /// If JSON cannot hold it; values of recard always fit.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let Self { id, content: plan } = self;
         seal_sorted(|seal| WrittenPlan { format: format::<C>().text(), id: *id, plan, seal })

@@ -57,7 +57,7 @@ pub(super) fn header(
         (About::Plan(_), _) if model.cost.is_some() && model.drift.is_none() => {
             Some("RUN".to_owned())
         }
-        (About::Run(run), Purpose::Apply | Purpose::Recover) => run.run.map(ToString::to_string),
+        (About::Run(run), Purpose::Apply) => run.run.map(ToString::to_string),
         _ => None,
     };
     if let Some(run) = undo {

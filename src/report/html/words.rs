@@ -13,7 +13,7 @@ pub(super) type Words = BTreeMap<&'static str, String>;
 pub(super) fn words(purpose: Purpose) -> Words {
     let (shown, all, people, user, n) = ("{shown}", "{all}", "{people}", "{user}", "{n}");
     let (now, afterwards, removed) = match purpose {
-        Purpose::Apply | Purpose::Recover => {
+        Purpose::Apply => {
             (tr!("Before"), tr!("Afterwards"), tr!("The layout of the plan; a backup is on disk."))
         }
         Purpose::Drift => {

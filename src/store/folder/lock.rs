@@ -36,10 +36,6 @@ pub(super) fn take(
 }
 
 /// Takes the lock of a file in a folder that is there.
-///
-/// # Errors
-///
-/// As [`take`].
 pub(super) fn take_file(
     path: &Path,
     owner: LockOwner,
@@ -71,10 +67,6 @@ pub(super) fn take_file(
 
 /// Returns the owner in the lock file, who holds the lock or left it behind. Only an attempt to
 /// take the lock tells which.
-///
-/// # Errors
-///
-/// If the file cannot be read.
 pub(super) fn owner(path: &Path) -> Result<Option<LockOwner>, StoreError> {
     let bytes = read_optional(path, MAX_LOCK_BYTES)?.unwrap_or_default();
     match stale_owner(path, &bytes)? {
@@ -86,10 +78,6 @@ pub(super) fn owner(path: &Path) -> Result<Option<LockOwner>, StoreError> {
 
 /// Returns the owner of the lock and its liveness, as far as it is visible here. The caller
 /// compares the host names.
-///
-/// # Errors
-///
-/// If the file cannot be read.
 pub(super) fn state(path: &Path) -> Result<LockState, StoreError> {
     // An empty lock file needs no attempt to lock it, which could disturb another process.
     if read_optional(path, MAX_LOCK_BYTES)?.is_none_or(|bytes| bytes.is_empty()) {

@@ -67,11 +67,6 @@ pub enum AddressError {
 }
 
 impl DatabaseAddress {
-    /// Returns `true` if a text begins like the address of a database.
-    pub fn is_one(text: &str) -> bool {
-        text.starts_with("postgres://") || text.starts_with("postgresql://")
-    }
-
     /// Parses an address.
     ///
     /// # Errors

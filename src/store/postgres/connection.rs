@@ -126,10 +126,6 @@ impl Database {
     }
 
     /// Returns the portals of which the database holds anything, sorted.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be reached.
     pub async fn portals(&self) -> Result<Vec<PortalId>, StoreError> {
         let text = "select portal from recard.portal where moved_to is null order by portal";
         let rows = self.query(text, &[]).await?;

@@ -28,10 +28,6 @@ pub struct DatabaseHealth {
 
 impl Database {
     /// Asks the server for its state.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be reached.
     pub async fn health(&self) -> Result<DatabaseHealth, StoreError> {
         let text = "select current_setting('server_version') as server, \
              current_setting('server_version_num')::int / 10000 as major, \

@@ -27,10 +27,6 @@ pub(super) struct BackupKey {
 
 impl BackupKey {
     /// Reads a key of 64 hexadecimal digits, as `openssl rand -hex 32` writes it.
-    ///
-    /// # Errors
-    ///
-    /// The problem in words.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let text = read_whole(path, MAX_KEY_BYTES)
             .map_err(|problem| format!("cannot read the key from {}: {problem}", path.display()))?;
@@ -79,10 +75,6 @@ impl BackupKey {
 }
 
 /// Returns a line of a portal as it was before a seal. One without a seal stays as it is.
-///
-/// # Errors
-///
-/// The problem in words.
 pub(super) fn opened(
     key: Option<&BackupKey>,
     portal: &str,

@@ -16,10 +16,6 @@ use crate::report::Check;
 use crate::store::StoreLocation;
 
 /// Returns the checks of the server of a store; none for a folder.
-///
-/// # Errors
-///
-/// If the server does not answer.
 pub(in crate::cli) async fn server_checks(store: &StoreLocation) -> Result<Vec<Check>, StoreError> {
     match store {
         StoreLocation::Folder(_) => Ok(Vec::new()),

@@ -39,10 +39,6 @@ pub fn read_queue_row(root: &Path, portal: &PortalId) -> Result<Option<QueueRow>
 
 /// Writes the row of a portal in the work queue of a folder. A row that is not parked is the
 /// worker's alone.
-///
-/// # Errors
-///
-/// If it cannot be written.
 pub fn write_queue_row(root: &Path, portal: &PortalId, row: &QueueRow) -> Result<(), StoreError> {
     let paths = StorePaths::new(root, portal);
     let path = row_path(&paths);
