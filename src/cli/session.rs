@@ -135,14 +135,7 @@ impl PortalEndpoint {
 
     /// Returns the portal of a webhook from a variable or a file.
     pub(super) fn new(webhook: WebhookUrl, from: String) -> Self {
-        Self {
-            name: webhook.portal(),
-            webhook,
-            from,
-            total_rate: None,
-            held: None,
-            embedded: None,
-        }
+        Self { name: webhook.portal(), webhook, from, total_rate: None, held: None, embedded: None }
     }
 
     async fn start_embedded(
