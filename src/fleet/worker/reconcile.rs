@@ -17,8 +17,8 @@ use crate::app::panic_text;
 use crate::engine::{CancellationHandle, CancellationToken, cancellation};
 use crate::model::PortalId;
 use crate::ports::{
-    Claim, ClaimId, ClaimState, Extension, ParkReason, Release, RoundClass, RoundEnd, RoundResult,
-    StoreError, WorkQueue,
+    Claim, ClaimId, ClaimState, Extension, ParkReason, QueueLane, Release, RoundClass, RoundEnd,
+    RoundResult, StoreError, WorkQueue,
 };
 
 /// Number of workers that may die while they hold a portal. Then it is parked.
@@ -109,8 +109,8 @@ pub(super) struct Reconciler<'a, Q, R> {
 }
 
 impl<Q: WorkQueue, R: Rounds> Reconciler<'_, Q, R> {
-    /// Works on a claim until it has ended.
-    pub(super) async fn reconcile(&self, claim: Claim, permit: Arc<LeasePermit>) {
+    /// Works on a claim until it has ended. Returns the lane that has a free slot then.
+    pub(super) async fn reconcile(&self, claim: Claim, permit: Arc<LeasePermit>) -> QueueLane {
         let ending = self.end_of(&claim, permit).await;
         tracing::info!(
             portal = claim.portal.as_str(),
@@ -121,6 +121,7 @@ impl<Q: WorkQueue, R: Rounds> Reconciler<'_, Q, R> {
             "round"
         );
         self.status.ended(claim.lane(), ending);
+        claim.lane()
     }
 
     async fn end_of(&self, claim: &Claim, permit: Arc<LeasePermit>) -> RoundEnding {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::reconcile::{Reconciler, Running};
 use super::{LeasePermit, Moment, Rounds, WorkerSettings, WorkerStatus};
 use crate::engine::CancellationToken;
-use crate::ports::{Claim, Clock, StoreError, WorkQueue, Worker};
+use crate::ports::{Claim, Clock, QueueLane, StoreError, WorkQueue, Worker};
 
 /// Reconciles portals until the token is cancelled, and then until the rounds have ended.
 ///
@@ -27,7 +28,7 @@ pub async fn work<Q: WorkQueue, R: Rounds>(
 ) {
     let running = Running::default();
     let reconciler = Reconciler { queue, rounds, settings, status, running: &running, stop };
-    let loops = Loops { worker, reconciler, clock };
+    let loops = Loops { worker, reconciler, clock, suspect_ended: Notify::new() };
     let (sender, receiver) = unbounded_channel();
     let work = async {
         tokio::join!(loops.claim(sender), loops.reconcile(receiver));
@@ -56,6 +57,8 @@ struct Loops<'a, Q, R> {
     worker: &'a Worker,
     reconciler: Reconciler<'a, Q, R>,
     clock: &'a Arc<dyn Clock>,
+    /// Wakes the claims: all portals of a worker that died are suspects, and wait for each other.
+    suspect_ended: Notify,
 }
 
 impl<Q: WorkQueue, R: Rounds> Loops<'_, Q, R> {
@@ -88,6 +91,7 @@ impl<Q: WorkQueue, R: Rounds> Loops<'_, Q, R> {
             let pause = pause.mul_f64(rand::random_range(0.9..1.1));
             tokio::select! {
                 () = sleep(pause) => {}
+                () = self.suspect_ended.notified() => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -108,7 +112,9 @@ impl<Q: WorkQueue, R: Rounds> Loops<'_, Q, R> {
                     Some((claim, permit)) => rounds.push(self.reconciler.reconcile(claim, permit)),
                     None => is_open = false,
                 },
-                Some(()) = rounds.next() => {}
+                Some(lane) = rounds.next() => if lane == QueueLane::Suspect {
+                    self.suspect_ended.notify_one();
+                },
             }
         }
     }

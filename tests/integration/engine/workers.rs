@@ -297,6 +297,19 @@ async fn worker_runs_suspects_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn worker_runs_suspects_without_a_pause_between_them() {
+    let mut world = World::new(16, |_| Behavior::Takes(SECOND / 100));
+    world.work_for(SECOND / 200).await;
+    world.status = WorkerStatus::default();
+    assert_eq!(world.rounds.most_at_once(|_| true), 16);
+    sleep(world.settings.lease.lease).await;
+    world.rounds.seen.borrow_mut().clear();
+    world.work_for(SECOND / 4).await;
+    assert_eq!(world.rounds.most_at_once(|_| true), 1);
+    assert_eq!(world.endings()[&RoundEnding::Succeeded], 16);
+}
+
+#[tokio::test(start_paused = true)]
 async fn worker_withdraws_the_permit_of_a_claim_that_the_heartbeat_does_not_return() {
     let world = World::new(1, |_| Behavior::Hangs);
     let thief = async {
