@@ -93,6 +93,19 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Lets workers reset all portals, which are due at once. The chaos begins behind that.
+    async fn reset_all(&mut self, client: &Client) {
+        let left = "select count(*) from recard.portal where round_at is null";
+        let begun = Instant::now();
+        self.supervise();
+        while client.query_one(left, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(300), "portals had no round");
+            tokio::time::sleep(TICK).await;
+        }
+        say(&format!("{:?} for the first rounds, which reset all portals", begun.elapsed()));
+        (self.begun, self.last_kill) = (Instant::now(), Instant::now());
+    }
+
     /// Does what it is time for.
     fn step(&mut self) {
         self.supervise();
@@ -272,8 +285,9 @@ async fn run(chaos: Chaos) {
     let Some(world) = World::with_interval(chaos.portals, chaos.every).await else { return };
     let url = world.url.clone();
     let mut client = world.client().await;
-    let mut watch = RoundWatch::new(world.emulator.portals(), time_of_day());
     let mut stage = Stage::new(&chaos, world);
+    stage.reset_all(&client).await;
+    let mut watch = RoundWatch::new(stage.world.emulator.portals(), time_of_day());
     let before = load();
     let mut told = Instant::now();
     while stage.begun.elapsed() < chaos.lasts || stage.crashed.is_some() {

@@ -30,7 +30,7 @@ impl Span {
 /// Watch over the rounds of all portals. A round is one that ended without a failure.
 pub(super) struct RoundWatch {
     portals: BTreeMap<String, Watched>,
-    /// Moment at which all portals were due.
+    /// Moment from which on rounds are watched.
     pub(super) begun: f64,
     newest: f64,
     /// Number of rounds that failed.
@@ -60,12 +60,13 @@ impl Gap {
 }
 
 /// Returns the time of day, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the server on this machine has the same clock")]
 pub(super) fn time_of_day() -> f64 {
     Timestamp::now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }
 
 impl RoundWatch {
-    /// Begins at a moment at which all portals are due.
+    /// Begins at a moment.
     pub(super) fn new(portals: &[Portal], begun: f64) -> Self {
         let watched = |portal: &Portal| (portal.host().to_owned(), Watched::default());
         let portals = portals.iter().map(watched).collect();
