@@ -24,17 +24,17 @@ use crate::support::postgres::TestDatabase;
 use crate::support::wait::Wait as _;
 
 /// Number of cards that an apply resets.
-const TARGETS: usize = 500;
+pub(super) const TARGETS: usize = 500;
 
 /// A portal with the cards of many people, each with a layout of its own.
-async fn portal() -> (TestEnv, Value) {
+pub(super) async fn portal() -> (TestEnv, Value) {
     let (env, _) = TestEnv::with_customized_cards(TARGETS).await;
     let state = env.emulator().state();
     (env, state)
 }
 
 /// A folder for a life of its own, with a manifest for the portal.
-fn folder_for(portal: &TestEnv) -> TestEnv {
+pub(super) fn folder_for(portal: &TestEnv) -> TestEnv {
     let env = TestEnv::with_webhook(portal.webhook());
     write_manifest(&env, portal);
     env
@@ -106,7 +106,7 @@ impl Home {
 const EMPTY: &str = "truncate recard.portal cascade";
 
 /// Ends the lease of a process that was killed, as its time does.
-const END_LEASE: &str = "update recard.portal set lease = now() where lease is not null";
+pub(super) const END_LEASE: &str = "update recard.portal set lease = now() where lease is not null";
 
 const APPLY: [&str; 6] = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
 
@@ -115,7 +115,7 @@ fn start(env: &TestEnv, arguments: &[&str]) -> Child {
 }
 
 /// Every card that is arranged, with the digest of its layout.
-fn cards(emulator: &Emulator) -> BTreeMap<CardKey, Digest> {
+pub(super) fn cards(emulator: &Emulator) -> BTreeMap<CardKey, Digest> {
     let state = emulator.state();
     let rows =
         state["options"].as_array().unwrap().iter().filter(|row| row["name"] == "lead_details");

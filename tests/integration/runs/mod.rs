@@ -32,5 +32,7 @@ mod rollouts;
 #[cfg(unix)]
 mod safeguards;
 mod salvage;
+#[cfg(all(unix, feature = "postgres"))]
+mod worker_crash;
 #[cfg(unix)]
 mod workers;
