@@ -155,6 +155,13 @@ impl PortalId {
             |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
         self.0.chars().map(keep).collect()
     }
+
+    /// Returns the portal of the name of a folder; `None` if no portal with a host name has it.
+    pub fn of_folder(name: &str) -> Option<Self> {
+        let with_port = name.rsplit_once('_').map(|(host, port)| format!("{host}:{port}"));
+        let portals = with_port.into_iter().chain([name.to_owned()]);
+        portals.filter_map(|text| Self::new(&text).ok()).find(|one| one.folder_name() == name)
+    }
 }
 
 /// Splits a host from its port; returns `None` if the port is invalid.

@@ -26,6 +26,7 @@
 
 mod anonymize;
 mod audit;
+mod audit_heads;
 mod backup;
 mod checked_lines;
 mod collected;
@@ -53,6 +54,7 @@ pub use audit::{
     AuditEntry, AuditEvent, AuditLine, FoundAuditLog, audit_anchor, audit_lines, decode_audit,
     encode_audit, find_audit,
 };
+pub use audit_heads::{AuditBreak, AuditHead, AuditHeads};
 pub use backup::{Backup, backup_name, decode_backup, encode_backup};
 pub use checked_lines::{
     CheckedLine, CheckedLines, FoundLine, LineError, check_line, checked_line, find_lines,

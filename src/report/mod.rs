@@ -50,7 +50,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::i18n::{self, Language};
-use crate::records::Anonymizer;
+use crate::records::{Anonymizer, AuditHeads};
 
 pub use card::{PersonCardsJson, PersonCardsReport, card_schema};
 pub use cost::Cost;
@@ -75,6 +75,11 @@ pub use subject::{
 pub use text::run::RunText;
 pub use view::{DiffDetail, Grouping, RowFilter};
 pub use worker_metrics::{WorkerNumbers, worker_metrics};
+
+/// Returns the JSON Schema of [`AuditHeads`].
+pub fn audit_heads_schema() -> schemars::Schema {
+    json::generator().into_root_schema_for::<AuditHeads>()
+}
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

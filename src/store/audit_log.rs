@@ -1,5 +1,6 @@
 //! Audit log of a portal: reading, checking, appending.
 
+use super::Store;
 use super::medium::{Log, Medium, MediumLock};
 use super::place::{Place, damaged, misread};
 use crate::model::{Digest, PortalId};
@@ -22,6 +23,18 @@ pub(super) struct ReadAuditLog {
     pub(super) lines: Vec<AuditLine>,
     /// The bytes of the complete lines.
     whole: Vec<u8>,
+}
+
+impl Store {
+    /// Returns the digests of the lines of the audit log, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If its chain does not hold.
+    pub async fn audit_digests(&self) -> Result<Vec<Digest>, StoreError> {
+        let read = ReadAuditLog::read(&self.medium, &self.portal).await?;
+        Ok(read.lines.into_iter().map(|line| line.digest).collect())
+    }
 }
 
 impl ReadAuditLog {

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "postgres")]
 use super::postgres::Database;
+use super::{FolderFleets, blocking};
+use crate::model::PortalId;
+use crate::ports::StoreError;
 
 /// Place of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,19 @@ pub enum StoreLocation {
 }
 
 impl StoreLocation {
+    /// Returns the portals of which the store holds anything, sorted.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn portals(&self) -> Result<Vec<PortalId>, StoreError> {
+        match self {
+            Self::Folder(root) => blocking(root, FolderFleets::portals).await,
+            #[cfg(feature = "postgres")]
+            Self::Database(database) => database.portals().await,
+        }
+    }
+
     /// Returns the folder of files that stay on this machine.
     pub fn folder(&self) -> &Path {
         match self {

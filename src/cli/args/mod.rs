@@ -34,8 +34,8 @@ pub(super) use portal::{
 };
 pub(super) use restore::{RestoreArgs, RestorePreviewArgs};
 pub(super) use runs::{
-    AuditAction, AuditArgs, HistoryArgs, LedgerAction, LedgerCommandArgs, RecoverArgs, ShowArgs,
-    UnlockArgs,
+    AuditAction, AuditArgs, AuditHeadsArgs, HistoryArgs, LedgerAction, LedgerCommandArgs,
+    RecoverArgs, ShowArgs, UnlockArgs,
 };
 pub(super) use setup::{
     CiSystem, CompletionsArgs, ExplainArgs, HelpArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf,
@@ -93,7 +93,7 @@ pub(super) enum CliCommand {
     Export(ExportArgs),
     /// Check portal, webhook, rights and store; changes nothing
     Doctor(DoctorArgs),
-    /// Verify or show the audit log of the store
+    /// Verify or show the audit log of the store, or print where each one ends
     Audit(AuditArgs),
     /// Show the ledger of mode once, or create one in a file
     Ledger(LedgerCommandArgs),

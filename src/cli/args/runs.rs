@@ -63,12 +63,29 @@ pub(in crate::cli) struct AuditArgs {
 }
 
 /// Action on the audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(in crate::cli) enum AuditAction {
     /// Verify the chain of the audit log, and compare it with the journals
     Verify,
     /// List its events
     Show,
+    /// Print the number of lines and the last digest of each audit log of the store
+    ///
+    /// A later log continues them. Kept elsewhere, they show a log that was cut at its end.
+    Heads(AuditHeadsArgs),
+}
+
+/// Arguments of `audit heads`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct AuditHeadsArgs {
+    /// Check that the logs continue the heads of this file, which an earlier `--output json` wrote
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) check: Option<PathBuf>,
+    /// text or json
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
+    pub(in crate::cli) output: Vec<Output>,
+    #[command(flatten)]
+    pub(in crate::cli) json_flag: JsonFlag,
 }
 
 /// Arguments of `ledger`.

@@ -73,6 +73,8 @@ pub(in crate::cli) enum SchemaOf {
     Inventory,
     /// The output of `card show --output json`.
     Card,
+    /// The output of `audit heads --output json`.
+    AuditHeads,
 }
 
 /// Arguments of `completions`.

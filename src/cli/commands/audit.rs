@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::audit_heads;
 use crate::cli::args::{AuditAction, GlobalArgs};
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
@@ -21,6 +22,9 @@ pub(in crate::cli) async fn run(
     global: &GlobalArgs,
     action: AuditAction,
 ) -> Result<u8, CliError> {
+    if let AuditAction::Heads(arguments) = &action {
+        return audit_heads::run(ui, global, arguments).await;
+    }
     let store = session::store(global).await?;
     // A missing store is an error: a mistyped folder, or one that a pipeline did not restore, must
     // not pass.
@@ -35,6 +39,7 @@ pub(in crate::cli) async fn run(
     }
     let entries = store.audit_entries().await?;
     match action {
+        AuditAction::Heads(_) => {}
         AuditAction::Show => ui.result(entries.iter().map(line).collect::<String>())?,
         AuditAction::Verify => {
             let VerifiedCounts { runs, backups } = verify(ui, &store, &entries).await?;

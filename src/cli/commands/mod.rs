@@ -4,6 +4,7 @@ pub(super) mod about;
 pub(super) mod apply;
 pub(super) mod apply_plan_file;
 pub(super) mod audit;
+mod audit_heads;
 pub(super) mod card;
 pub(super) mod demo;
 pub(super) mod doctor;

@@ -20,6 +20,7 @@ pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, CliError> {
         SchemaOf::FleetReport => pretty(&report::fleet_report_schema()),
         SchemaOf::Inventory => pretty(&report::inventory_schema()),
         SchemaOf::Card => pretty(&report::card_schema()),
+        SchemaOf::AuditHeads => pretty(&report::audit_heads_schema()),
         SchemaOf::Doctor => pretty(&report::doctor_schema()),
     };
     ui.verbatim(&text)?;

@@ -58,6 +58,29 @@ impl FolderFleets {
         Self { root: root.to_owned(), clock }
     }
 
+    /// Returns the portals with a folder in the store, sorted.
+    ///
+    /// # Errors
+    ///
+    /// If a folder cannot be read, or no portal has its name.
+    pub fn portals(root: &Path) -> Result<Vec<PortalId>, StoreError> {
+        let folder = root.join("portals");
+        let portal = |name: String| {
+            let source = || {
+                failed(
+                    tr_later!("cannot read"),
+                    &folder.join(&name),
+                    io::ErrorKind::InvalidData.into(),
+                )
+            };
+            PortalId::of_folder(&name).ok_or_else(source)
+        };
+        let mut portals: Vec<PortalId> =
+            names(&folder)?.into_iter().map(portal).collect::<Result<_, _>>()?;
+        portals.sort();
+        Ok(portals)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Files, Timestamp) -> Result<T, StoreError> + Send + 'static,

@@ -75,3 +75,47 @@ async fn audit_log_that_was_edited_or_truncated_is_found() {
         assert!(ended.stderr.contains(told), "{told}: {ended:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn audit_log_that_lost_a_whole_run_is_found_by_an_earlier_head() {
+    let (env, people) = TestEnv::with_customized_cards(3).await;
+    env.write_manifest(&ids(&people), "");
+    let heads = |more: &[&str]| env.run(&[&["audit", "heads"], more].concat());
+    let nothing = heads(&["--output", "json=heads.json"]);
+    assert!(nothing.code == 1 && nothing.stderr.contains("has no audit log"), "{nothing:?}");
+    assert_eq!(env.run(&APPLY).code, 0);
+    let trail = env.store_folder().join("audit.jsonl");
+    let after_one = std::fs::read(&trail).unwrap();
+    let kept = ["--check", "heads.json", "--output", "text", "--output", "json=heads.json"];
+    assert_eq!(heads(&["--output", "json=heads.json"]).code, 0);
+    let written = || -> Value {
+        serde_json::from_slice(&std::fs::read(env.at("heads.json")).unwrap()).unwrap()
+    };
+    let first = written();
+    assert_eq!(first["heads"][0]["lines"], 2, "{first}");
+    assert_eq!(env.run(&["restore", "last", "--all", "--yes"]).code, 0);
+    let later = heads(&kept);
+    assert!(later.code == 0 && later.stdout.contains("1 earlier head is still"), "{later:?}");
+    let grown = written();
+    assert_eq!(grown["heads"][0]["lines"], 4, "{grown}");
+
+    // The second run is taken out without a trace in the store.
+    recard::store::write_whole(&trail, &after_one).unwrap();
+    let runs = std::fs::read_dir(env.store_folder().join("runs")).unwrap();
+    let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
+    std::fs::remove_dir_all(last).unwrap();
+    assert_eq!(env.run(&["audit", "verify"]).code, 0);
+    let cut = heads(&kept);
+    assert_eq!(cut.code, 1, "{cut:?}");
+    assert!(cut.stderr.contains("was cut: it had 4 lines, and has 2"), "{cut:?}");
+    assert_eq!(written(), grown, "the evidence stays");
+    // Another run in its place has other lines.
+    assert_eq!(env.run(&APPLY).code, 0);
+    let other = heads(&kept);
+    assert!(other.code == 1 && other.stderr.contains("its line 4 is another one"), "{other:?}");
+    let elsewhere = heads(&["--check", "heads.json", "--store", "elsewhere"]);
+    assert!(elsewhere.code == 1 && elsewhere.stderr.contains("and has 0"), "{elsewhere:?}");
+    let stranger = heads(&["--check", "heads.json", "--portal", "other.example"]);
+    assert!(stranger.code == 1 && stranger.stderr.contains("nothing was checked"), "{stranger:?}");
+    assert_eq!(heads(&["--check", "lead.yaml"]).code, 1);
+}

@@ -32,8 +32,10 @@ async fn commands_of_one_portal_work_on_a_database() {
         ("history", 0, "apply"),
         ("show last", 0, "reset, read back"),
         ("audit verify", 0, "1 run"),
+        ("audit heads --output json=heads.json", 0, ""),
         ("restore last --all --auto-approve", 0, ""),
         ("audit verify", 0, "2 runs"),
+        ("audit heads --check heads.json", 0, "1 earlier head is still in its log"),
         ("history --json", 0, "restore"),
         ("unlock", 0, "Nobody holds the lock"),
         ("ledger show", 0, ""),
@@ -50,6 +52,14 @@ async fn commands_of_one_portal_work_on_a_database() {
                 and abs(extract(epoch from now() - started)) < 600 and backups > 0 and lines > 2";
     let runs: i64 = database.client().await.query_one(text, &[]).await.unwrap().get(0);
     assert_eq!(runs, 3, "two applies and a restore");
+    // The owner of the tables may delete lines, and is found out.
+    let all = env.run(&["audit", "heads", "--store", &database.url, "-o", "json=heads.json"]);
+    let heads = std::fs::read_to_string(env.at("heads.json")).unwrap();
+    assert!(all.code == 0 && heads.contains("\"lines\": 7"), "{all:?} {heads}");
+    let cut = "delete from recard.audit where number > 6";
+    database.client().await.execute(cut, &[]).await.unwrap();
+    let cut = run(&env, &database, "audit heads --check heads.json");
+    assert!(cut.code == 1 && cut.stderr.contains("it had 7 lines, and has 6"), "{cut:?}");
     // Nothing of the store lies in the folder: only the state of the emulated portal does.
     assert!(!env.at(".recard/portals").exists());
 }
