@@ -93,7 +93,15 @@ pub(super) fn fill_missing_options(
     {
         global.store = folder.into();
     }
-    global.store = located(global.store.clone())?;
+    global.store = located(global.store.clone(), global.backup_key_file.as_deref())?;
+    if let (StoreLocation::Folder(folder), Some(_)) = (&global.store, &global.backup_key_file) {
+        let text = tr!(
+            "--backup-key-file seals a store in a database, and {} is a folder",
+            folder.display()
+        );
+        return Err(CliError::new(exit::USAGE, text)
+            .hint(tr!("name a database with --store postgres://USER@HOST/DATABASE")));
+    }
     if global.lang.is_none()
         && let Some(word) = variable("RECARD_LANG")
     {
@@ -108,27 +116,33 @@ pub(super) fn fill_missing_options(
 }
 
 /// Returns the place of a store that was written like a folder, if it is the address of a database.
-pub(super) fn located(store: StoreLocation) -> Result<StoreLocation, CliError> {
+/// The key is for a database alone.
+pub(super) fn located(store: StoreLocation, key: Option<&Path>) -> Result<StoreLocation, CliError> {
     let text = store.to_string();
     if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
         return Ok(store);
     }
-    located_database(&text)
+    located_database(&text, key)
 }
 
 #[cfg(feature = "postgres")]
-fn located_database(text: &str) -> Result<StoreLocation, CliError> {
-    let address = DatabaseAddress::parse(text).map_err(|problem| {
+fn located_database(text: &str, key: Option<&Path>) -> Result<StoreLocation, CliError> {
+    let mut address = DatabaseAddress::parse(text).map_err(|problem| {
         CliError::new(exit::USAGE, tr!("the address of the database cannot be used: {problem}", problem)).hint(tr!(
             "a password belongs into a file: PGPASSFILE, or ?passfile=FILE, or ?passwordfile=FILE with nothing but the password"
         ))
     })?;
+    if let Some(key) = key {
+        address
+            .seal_with(key)
+            .map_err(|problem| CliError::new(exit::USAGE, problem.to_string()))?;
+    }
     let access = DatabaseAccess { password_file: path_variable("PGPASSFILE"), roots: roots()? };
     Ok(StoreLocation::Database(Database::new(address, &access)?))
 }
 
 #[cfg(not(feature = "postgres"))]
-fn located_database(_text: &str) -> Result<StoreLocation, CliError> {
+fn located_database(_text: &str, _key: Option<&Path>) -> Result<StoreLocation, CliError> {
     Err(CliError::new(exit::USAGE, tr!("this recard was built without stores in PostgreSQL"))
         .hint(tr!("build it with `--features postgres`, or name a folder with --store")))
 }

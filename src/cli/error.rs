@@ -143,6 +143,9 @@ impl From<StoreError> for CliError {
             StoreError::NotMigrated { .. } => Some(tr!(
                 "`recard store migrate` brings it up to date, with a role that owns the schema"
             )),
+            StoreError::SchemaTooNew { .. } => Some(tr!(
+                "use the recard whose `recard store migrate` made it, or a newer one of the same major version"
+            )),
             StoreError::Moved { .. } => Some(tr!("name that store with --store")),
             StoreError::LeaseLost { .. } => {
                 Some(tr!("`recard recover` settles an interrupted run, once the portal is free"))

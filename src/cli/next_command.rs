@@ -33,9 +33,13 @@ pub(super) fn global_flags(global: &GlobalArgs) -> String {
     if let Some(portal) = global.portal.as_deref().filter(|portal| !said("RECARD_PORTAL", portal)) {
         add("portal", portal);
     }
-    if let Some(file) = &global.webhook_url_file {
-        add("webhook-url-file", &file.display().to_string());
-    }
+    let mut add_file = |option: &str, file: Option<&Path>| {
+        if let Some(file) = file {
+            add(option, &file.display().to_string());
+        }
+    };
+    add_file("webhook-url-file", global.webhook_url_file.as_deref());
+    add_file("backup-key-file", global.backup_key_file.as_deref());
     if store != DEFAULT_STORE && !said("RECARD_STORE", &store) {
         add("store", &store);
     }
@@ -93,6 +97,7 @@ mod tests {
             again("recard plan -f x --webhook-url-file /run/hook --store .recard"),
             " --webhook-url-file /run/hook"
         );
+        assert_eq!(again("recard plan -f x --backup-key-file k"), " --backup-key-file k");
     }
 
     #[test]

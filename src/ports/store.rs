@@ -258,6 +258,16 @@ pub enum StoreError {
         /// The version that is needed.
         wanted: u32,
     },
+    /// The schema of a database needs a newer program.
+    #[error("{}", tr!("the schema of {address} needs a program that knows schema version {found}, and this recard knows {known}", address, found, known))]
+    SchemaTooNew {
+        /// The address.
+        address: String,
+        /// The version that a program must know.
+        found: u32,
+        /// The version that this program knows.
+        known: u32,
+    },
     /// The lease of a portal was lost. The statement changed nothing.
     #[error("{}", tr!("the lease of {portal} was lost, and another process may work on it; nothing more was written", portal))]
     LeaseLost {

@@ -68,6 +68,8 @@ impl Check {
 /// All checks of a doctor.
 #[derive(Clone, Debug)]
 pub struct DoctorReport {
+    /// The heading in place of the portal, for checks of something else.
+    pub heading: Option<Text>,
     /// The portal.
     pub portal: String,
     /// `true` if the portal says that it is an emulator.
@@ -108,7 +110,11 @@ impl CheckStatus {
 
 impl fmt::Display for DoctorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEADING}{}{HEADING:#}\n", portal(&self.portal, self.emulator))?;
+        let heading = match &self.heading {
+            Some(heading) => heading.clone(),
+            None => portal(&self.portal, self.emulator),
+        };
+        writeln!(f, "{HEADING}{heading}{HEADING:#}\n")?;
         let word_width = self
             .checks
             .iter()
@@ -172,7 +178,7 @@ pub fn doctor_schema() -> schemars::Schema {
 impl DoctorJson {
     /// Converts the report to JSON.
     pub fn new(report: &DoctorReport) -> Self {
-        let DoctorReport { portal, emulator, checks } = report.clone();
+        let DoctorReport { heading: _, portal, emulator, checks } = report.clone();
         Self { format: "recard.doctor/v1", portal, emulator, verdict: report.verdict(), checks }
     }
 }

@@ -34,6 +34,9 @@ pub(in crate::cli) struct GlobalArgs {
     /// Folder of backups, journals and locks, or postgres://USER@HOST/DATABASE (or RECARD_STORE)
     #[arg(long, global = true, value_name = "STORE", default_value = DEFAULT_STORE, value_parser = value_parsers::store(), value_hint = ValueHint::DirPath)]
     pub(in crate::cli) store: StoreLocation,
+    /// File with the key that seals backups in a database: 64 hexadecimal digits
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) backup_key_file: Option<PathBuf>,
     /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited,
     /// or X,Y (or RECARD_RATE)
     #[arg(long, global = true, value_name = "RATE")]

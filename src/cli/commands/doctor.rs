@@ -60,7 +60,8 @@ pub(in crate::cli) async fn run(
         Ok(server) => checks.extend(server),
         Err(problem) => checks.push(failed("server", CliError::from(problem))),
     }
-    let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
+    let emulator = connection.portal.is_emulator();
+    let report = DoctorReport { heading: None, portal, emulator, checks };
     connection.close(ui).await?;
     output::write(ui, &arguments.output, |format| match format {
         OutputFormat::Json => pretty(&DoctorJson::new(&report)),

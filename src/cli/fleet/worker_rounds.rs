@@ -256,7 +256,7 @@ async fn reconcile(
 /// Returns the outcome of a round that failed for a reason that is no failure of the portal.
 fn outcome_of(error: &app::Error) -> Option<RoundOutcome> {
     match error {
-        app::Error::Store(StoreError::TooNew { .. }) => {
+        app::Error::Store(StoreError::TooNew { .. } | StoreError::SchemaTooNew { .. }) => {
             Some(RoundOutcome::NotNow { due_in: FOR_NEWER })
         }
         app::Error::Recovery(RecoveryError::OtherCaller { .. }) | app::Error::NoHeader { .. } => {

@@ -1,7 +1,7 @@
 //! Address of a database: where its servers are, who asks, and how the way to them is protected.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -56,6 +56,14 @@ pub enum AddressError {
     /// A parameter is not supported.
     #[error("{}", tr!("the parameter {name} is not supported", name = .0))]
     Parameter(String),
+    /// The key that seals backups is named twice, and not the same.
+    #[error("{}", tr!("--backup-key-file names {option}, and the address names {address}", option = option.display(), address = address.display()))]
+    TwoKeys {
+        /// The file of the option.
+        option: PathBuf,
+        /// The file of the parameter.
+        address: PathBuf,
+    },
     /// A remote server would be reached without a verified certificate.
     #[error("{}", tr!("sslmode={mode} leaves the way to {host} open; only verify-full is used beyond this machine", mode, host))]
     Unprotected {
@@ -118,6 +126,20 @@ impl DatabaseAddress {
         };
         address.shown = address.show();
         Ok(address)
+    }
+
+    /// Names the file with the key that seals backups.
+    ///
+    /// # Errors
+    ///
+    /// If the address names another one.
+    pub fn seal_with(&mut self, key: &Path) -> Result<(), AddressError> {
+        match self.key.replace(key.to_owned()) {
+            Some(address) if address != key => {
+                Err(AddressError::TwoKeys { option: key.to_owned(), address })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns the name of the user, if the address has one.
@@ -274,6 +296,18 @@ mod tests {
         assert_eq!(address.passwords, Some(PathBuf::from("/run/pg+pass")));
         assert_eq!(address.password, Some(PathBuf::from("/run/p")));
         assert_eq!(address.roots, Some(PathBuf::from("/ca")));
+    }
+
+    #[test]
+    fn key_of_backups_is_named_by_the_address_or_beside_it_but_not_two() {
+        let key = Path::new("/run/key");
+        for text in ["postgres://u@h/d", "postgres://u@h/d?backupkeyfile=/run/key"] {
+            let mut address = DatabaseAddress::parse(text).unwrap();
+            address.seal_with(key).unwrap();
+            assert_eq!(address.key.as_deref(), Some(key), "{text}");
+            let two = address.seal_with(Path::new("/run/other")).unwrap_err();
+            assert!(two.to_string().contains("/run/other"), "{two}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn check(
     match found {
         Some(SchemaVersion { usable_from, .. }) if usable_from > KNOWN => {
             let (found, known) = (usable_from.unsigned_abs(), KNOWN.unsigned_abs());
-            Err(StoreError::TooNew { path: address, found, known })
+            Err(StoreError::SchemaTooNew { address, found, known })
         }
         Some(SchemaVersion { version, .. }) if version >= KNOWN => Ok(()),
         older => Err(StoreError::NotMigrated {

@@ -82,9 +82,9 @@ pub(super) fn opened(
 ) -> Result<String, &'static str> {
     match (line.strip_prefix(SEALED), key) {
         (None, _) => Ok(line.to_owned()),
-        (Some(_), None) => {
-            Err("it is sealed, and the address of the database names no backupkeyfile")
-        }
+        (Some(_), None) => Err(
+            "it is sealed, and neither --backup-key-file nor the address of the database names the key",
+        ),
         (Some(sealed), Some(key)) => {
             key.open(portal, sealed).ok_or("a line was sealed with another key, or was altered")
         }

@@ -17,7 +17,8 @@ pub(super) async fn run(
     arguments: &StoreCopyArgs,
 ) -> Result<u8, CliError> {
     let from = session::store(global).await?;
-    let to = env::located(arguments.to.clone())?;
+    // What is sealed here is sealed there.
+    let to = env::located(arguments.to.clone(), global.backup_key_file.as_deref())?;
     let target = Store::open(&to, from.portal())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let owner = env::origin().lock_owner("store copy", clock.now());

@@ -38,6 +38,7 @@ mod with {
     use super::*;
     use crate::cli::commands::store::server::server_checks;
     use crate::cli::exit;
+    use crate::ports::StoreError;
     use crate::report::{CheckStatus, DoctorReport};
     use crate::store::StoreLocation;
     use crate::store::postgres::{Database, Migration, Rights};
@@ -86,9 +87,15 @@ mod with {
         global: &GlobalArgs,
     ) -> Result<u8, CliError> {
         let database = database(global)?;
-        let checks = server_checks(&database.health().await?);
-        let portal = database.address().to_string();
-        let report = DoctorReport { portal, emulator: false, checks };
+        let health = database.health().await.map_err(|problem| match problem {
+            StoreError::Database { .. } => CliError::from_store(problem).hint(tr!(
+                "see that the server runs, and that host, port, user, password and certificate are right; psql with the same address tells more"
+            )),
+            problem => problem.into(),
+        })?;
+        let checks = server_checks(&health);
+        let heading = Some(tr!("Store {}", global.store));
+        let report = DoctorReport { heading, portal: String::new(), emulator: false, checks };
         ui.result(&report)?;
         Ok(match report.verdict() {
             CheckStatus::Ok | CheckStatus::Warning => exit::DONE,

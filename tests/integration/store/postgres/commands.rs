@@ -73,6 +73,12 @@ async fn check_names_what_a_crash_of_the_server_would_lose() {
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.stdout.contains("a crash of the machine loses backups"), "{ended:?}");
     assert!(ended.stdout.contains("set fsync = on"), "{ended:?}");
+    assert!(ended.stdout.starts_with("Store postgres://"), "{ended:?}");
+    let nowhere = "postgres://nobody@127.0.0.1:1/none";
+    let away = env.run(&["store", "check", "--store", nowhere]);
+    assert_eq!(away.code, 1, "{away:?}");
+    assert!(away.stderr.contains("see that the server runs"), "{away:?}");
+    assert!(!away.stderr.contains("recard store check"), "{away:?}");
     let folder = env.run(&["store", "check"]);
     assert_eq!(folder.code, 64, "{folder:?}");
     assert!(folder.stderr.contains(".recard is a folder"), "{folder:?}");
@@ -149,4 +155,38 @@ async fn apply_that_was_killed_is_recovered_by_another_process_once_its_lease_en
     assert_eq!(env.rows(), before, "{} people have their cards again", people.len());
     let verified = command(&["audit", "verify"]);
     assert_eq!(verified.code, 0, "{verified:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backup_key_of_the_command_line_seals_a_database_and_nothing_else() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let env = TestEnv::quickstart();
+    let (key, other) = ("5a".repeat(32), "5b".repeat(32));
+    env.file("key", &key);
+    env.file("other", &other);
+    let folder = env.run_embedded("history --backup-key-file key");
+    assert_eq!(folder.code, 64, "{folder:?}");
+    assert!(folder.stderr.contains(".recard is a folder"), "{folder:?}");
+    let named = format!("?backupkeyfile={}", env.at("key").display());
+    let two = env
+        .run_embedded(&format!("history --backup-key-file other --store {}{named}", database.url));
+    assert_eq!(two.code, 64, "{two:?}");
+    assert!(two.stderr.contains("--backup-key-file names other"), "{two:?}");
+
+    let applied = run(&env, &database, "apply -f lead.yaml --auto-approve --backup-key-file key");
+    assert_eq!(applied.code, 0, "{applied:?}");
+    let open = "select count(*) from recard.backup where line not like 'sealed1 %'";
+    let client = database.client().await;
+    assert_eq!(client.query_one(open, &[]).await.unwrap().get::<_, i64>(0), 0);
+    let blind = run(&env, &database, "audit verify");
+    assert!(blind.code == 1 && blind.stderr.contains("neither --backup-key-file"), "{blind:?}");
+    let with_key = format!("{}{named}", database.url);
+    for verified in [
+        env.run_embedded(&format!("audit verify --store {with_key}")),
+        run(&env, &database, "audit verify --backup-key-file key"),
+    ] {
+        assert_eq!(verified.code, 0, "{verified:?}");
+    }
+    let restored = run(&env, &database, "restore last --all --auto-approve --backup-key-file key");
+    assert_eq!(restored.code, 0, "{restored:?}");
 }

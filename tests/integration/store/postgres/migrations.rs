@@ -39,7 +39,7 @@ async fn newer_schema_is_used_only_if_it_says_so() {
     client.batch_execute("insert into recard.schema_version values (8, 5)").await.unwrap();
     let opened = Database::open(database.address(), &DatabaseAccess::default()).await;
     let problem = opened.unwrap_err();
-    assert!(matches!(problem, StoreError::TooNew { found: 5, known: 1, .. }), "{problem}");
+    assert!(matches!(problem, StoreError::SchemaTooNew { found: 5, known: 1, .. }), "{problem}");
 }
 
 #[tokio::test]

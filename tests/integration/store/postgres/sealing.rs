@@ -43,7 +43,10 @@ async fn sealed_backups_are_read_with_their_key_alone() {
 
     for (other, said) in [
         (with_key(&database, &foreign), "sealed with another key"),
-        (StoreLocation::Database(database.open().await), "names no backupkeyfile"),
+        (
+            StoreLocation::Database(database.open().await),
+            "neither --backup-key-file nor the address",
+        ),
     ] {
         let problem = store(&other, "sealed").backup(&run(1), card(1), digest).await.unwrap_err();
         assert!(matches!(problem, StoreError::Damaged { .. }), "{problem}");

@@ -35,9 +35,9 @@ async fn commands_and_workers_refuse_a_schema_that_is_too_new() {
     for (words, more) in commands {
         let refused = env.run(&[words, more, &store[..]].concat());
         assert_eq!(refused.code, 1, "{words:?}: {refused:?}");
-        let told = "has format version 5, and this recard knows versions up to 1";
+        let told = "needs a program that knows schema version 5, and this recard knows 1";
         assert!(refused.stderr.contains(told), "{words:?}: {refused:?}");
-        let hint = "use the newer recard that wrote it";
+        let hint = "use the recard whose `recard store migrate` made it";
         assert!(refused.stderr.contains(hint), "{words:?}: {refused:?}");
     }
     // A version that older programs may use changes nothing.
