@@ -22,50 +22,48 @@ pub(super) fn result(code: u8) -> &'static str {
     }
 }
 
-/// Count of the requests of this process: those of its present portal, and of those before.
+/// Count of the requests of this process: those to its present portals, and to those before.
 #[derive(Clone, Default)]
 pub(super) struct Traffic(Arc<Mutex<Counted>>);
 
 #[derive(Default)]
 struct Counted {
     before: RequestTotals,
-    present: Option<HttpPortal>,
+    present: Vec<HttpPortal>,
 }
 
 impl Traffic {
     /// Counts the requests to this portal from now on.
     pub(super) fn follow(&self, portal: &HttpPortal) {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.before = counted.totals();
-        counted.present = Some(portal.clone());
+        counted.settle();
+        counted.present.push(portal.clone());
     }
 
     /// Returns the requests so far.
     pub(super) fn totals(&self) -> RequestTotals {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).totals()
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.settle();
+        counted.present.iter().fold(counted.before, plus)
     }
 }
 
 impl Counted {
-    fn totals(&self) -> RequestTotals {
-        let Some(portal) = &self.present else { return self.before };
-        let RequestMetrics { requests, throttled, retried, waited, http_errors, .. } =
-            portal.metrics();
-        let RequestTotals {
-            answered,
-            failed,
-            throttled: earlier_throttled,
-            retried: earlier_retried,
-            waited_for_rate,
-            waited_for_operating_time,
-        } = self.before;
-        RequestTotals {
-            answered: answered + requests.saturating_sub(http_errors),
-            failed: failed + http_errors,
-            throttled: earlier_throttled + throttled,
-            retried: earlier_retried + retried,
-            waited_for_rate: waited_for_rate + waited.rate,
-            waited_for_operating_time: waited_for_operating_time + waited.operating_time,
-        }
+    /// Adds up and lets go the portals that nothing else holds any more.
+    fn settle(&mut self) {
+        let ended = self.present.extract_if(.., |portal| !portal.is_shared());
+        self.before = ended.fold(self.before, |sum, portal| plus(sum, &portal));
+    }
+}
+
+fn plus(sum: RequestTotals, portal: &HttpPortal) -> RequestTotals {
+    let RequestMetrics { requests, throttled, retried, waited, http_errors, .. } = portal.metrics();
+    RequestTotals {
+        answered: sum.answered + requests.saturating_sub(http_errors),
+        failed: sum.failed + http_errors,
+        throttled: sum.throttled + throttled,
+        retried: sum.retried + retried,
+        waited_for_rate: sum.waited_for_rate + waited.rate,
+        waited_for_operating_time: sum.waited_for_operating_time + waited.operating_time,
     }
 }

@@ -57,6 +57,11 @@ impl HttpPortal {
         Self::connect_as(webhook.portal(), webhook, settings)
     }
 
+    /// Returns `true` if there is another clone of it, or a right to it.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.client) > 1
+    }
+
     /// Prepares to talk to a portal under a name that stands for it in place of the host of the
     /// webhook.
     pub fn connect_as(

@@ -220,19 +220,7 @@ impl Metrics {
         counters(&mut registry, "rounds", "Rounds, by how they ended", "result", &state.rounds);
         let help = "Cards that were to be reset, by what became of them";
         counters(&mut registry, "outcomes", help, "outcome", &state.outcomes);
-        let requests = &state.requests;
-        let help = "Requests to the portal, by whether the answer could be used";
-        counters(&mut registry, "requests", help, "result", &requests.results());
-        let help = "Requests and commands that the portal refused because of a limit";
-        registry.register("throttled", help, counter(requests.throttled));
-        let help = "Requests that were repeated after a failure";
-        registry.register("retried", help, counter(requests.retried));
-        let waits = Family::<MetricLabel, Counter<f64, AtomicU64>>::default();
-        for (limit, seconds) in requests.waits() {
-            waits.get_or_create(&[("limit", limit)]).inc_by(seconds);
-        }
-        let help = "Time spent waiting for the portal's limits, by limit";
-        registry.register_with_unit("limit_wait", help, Unit::Seconds, waits);
+        register_requests(&mut registry, &state.requests);
         let help = "Duration of rounds";
         registry.register_with_unit("round_duration", help, Unit::Seconds, self.durations.clone());
         let help = "When the last round ended, in seconds since 1970";
@@ -297,6 +285,22 @@ pub(super) fn gauge(value: i64) -> Gauge {
     let gauge = Gauge::default();
     gauge.set(value);
     gauge
+}
+
+/// Registers the requests of a process to its portals.
+pub(super) fn register_requests(registry: &mut Registry, requests: &RequestTotals) {
+    let help = "Requests to the portal, by whether the answer could be used";
+    counters(registry, "requests", help, "result", &requests.results());
+    let help = "Requests and commands that the portal refused because of a limit";
+    registry.register("throttled", help, counter(requests.throttled));
+    let help = "Requests that were repeated after a failure";
+    registry.register("retried", help, counter(requests.retried));
+    let waits = Family::<MetricLabel, Counter<f64, AtomicU64>>::default();
+    for (limit, seconds) in requests.waits() {
+        waits.get_or_create(&[("limit", limit)]).inc_by(seconds);
+    }
+    let help = "Time spent waiting for the portal's limits, by limit";
+    registry.register_with_unit("limit_wait", help, Unit::Seconds, waits);
 }
 
 fn counter(value: u64) -> Counter {

@@ -7,7 +7,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::metrics::{Exposition, counters, gauge, gauges, register_build, written};
+use super::metrics::{
+    Exposition, RequestTotals, counters, gauge, gauges, register_build, register_requests, written,
+};
 
 /// Numbers of a worker for its page. No label names a portal.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,8 @@ pub struct WorkerNumbers {
     pub oldest_overdue: Duration,
     /// Claims of this process by how they ended.
     pub rounds: Vec<(&'static str, u64)>,
+    /// Requests of this process to all of its portals.
+    pub requests: RequestTotals,
     /// Slots in use by lane.
     pub in_use: Vec<(&'static str, u64)>,
     /// Slots.
@@ -34,6 +38,7 @@ pub fn worker_metrics(numbers: &WorkerNumbers, exposition: Exposition) -> String
     register_build(&mut registry);
     let help = "Claims of this worker, by how they ended";
     counters(&mut registry, "worker_rounds", help, "result", &numbers.rounds);
+    register_requests(&mut registry, &numbers.requests);
     let help = "Slots in use, by lane";
     gauges(&mut registry, "worker_slots_in_use", help, "lane", &numbers.in_use);
     let number = |number: u64| gauge(i64::try_from(number).unwrap_or(i64::MAX));
@@ -64,11 +69,19 @@ mod tests {
     fn worker_metrics_before_the_queue_answered_count_no_portals() {
         let numbers = WorkerNumbers {
             rounds: vec![("succeeded", 0), ("failed", 3)],
+            requests: RequestTotals { answered: 7, throttled: 2, ..RequestTotals::default() },
             slots: 200,
             ..WorkerNumbers::default()
         };
         let text = worker_metrics(&numbers, Exposition::Text);
-        for line in ["recard_worker_rounds_total{result=\"failed\"} 3", "recard_worker_slots 200"] {
+        for line in [
+            "recard_worker_rounds_total{result=\"failed\"} 3",
+            "recard_worker_slots 200",
+            "recard_requests_total{result=\"answered\"} 7",
+            "recard_requests_total{result=\"failed\"} 0",
+            "recard_throttled_total 2",
+            "recard_retried_total 0",
+        ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(!text.contains("queue") && !text.contains("revision"), "{text}");

@@ -98,7 +98,8 @@ impl WorkerCommand<'_> {
             round: arguments.portal_deadline,
             ..WorkerSettings::default()
         };
-        let pages = WorkerPages { status: Arc::default(), settings, revision: known.shown() };
+        let (status, traffic) = (Arc::default(), ui.traffic().clone());
+        let pages = WorkerPages { status, settings, traffic, revision: known.shown() };
         let _server = match arguments.listen {
             Some(address) => Some(HttpServer::start(ui, address, pages.clone().routes()).await?),
             None => None,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::StatusCode;
 
 use crate::cli::http_server::{Routes, TextResponse};
+use crate::cli::metrics::Traffic;
 use crate::fleet::worker::{RoundEnding, WorkerReport, WorkerSettings, WorkerStatus};
 use crate::ports::{QueueLane, QueueOverview};
 use crate::report::{WorkerNumbers, worker_metrics};
@@ -14,6 +15,8 @@ use crate::report::{WorkerNumbers, worker_metrics};
 pub(in crate::cli) struct WorkerPages {
     pub(in crate::cli) status: Arc<WorkerStatus>,
     pub(in crate::cli) settings: WorkerSettings,
+    /// Requests to all portals.
+    pub(in crate::cli) traffic: Traffic,
     /// Digest of the newest revision.
     pub(in crate::cli) revision: Arc<Mutex<Option<String>>>,
 }
@@ -69,6 +72,7 @@ impl WorkerPages {
             failing,
             oldest_overdue,
             rounds: RoundEnding::ALL.map(|ending| (ending.as_str(), count(ending))).to_vec(),
+            requests: self.traffic.totals(),
             in_use: vec![
                 ("healthy", lane(QueueLane::Healthy)),
                 ("failing", lane(QueueLane::Failing)),

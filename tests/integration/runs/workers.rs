@@ -88,6 +88,9 @@ async fn worker_resets_every_portal_but_one_without_a_secret() {
     super::metrics::check(&metrics);
     assert!(!metrics.contains("localhost"), "a label names a portal\n{metrics}");
     assert!(metrics.contains("recard_revision_info{revision=\"sha256:"), "{metrics}");
+    let sent: u64 = fleet.emulator.portals().iter().map(|one| one.counters().requests).sum();
+    assert_eq!(worker.metric("recard_requests_total{result=\"answered\"}"), sent as f64);
+    assert_eq!(worker.metric("recard_throttled_total"), 0.0);
     let failing = row(&fleet, 7);
     assert_eq!((failing.state.failures, failing.state.attempts), (1, 0));
     let told = failing.state.row.unwrap();
