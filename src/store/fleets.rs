@@ -36,6 +36,40 @@ impl Fleets {
     }
 }
 
+impl Fleets {
+    /// Keeps the rows of portals in the report over a fleet in a database; `records` writes them.
+    /// The files of a folder hold them already.
+    ///
+    /// # Errors
+    ///
+    /// If the database could not be asked.
+    pub async fn keep_rows(&self, rows: &[(PortalId, String)]) -> Result<(), StoreError> {
+        let _ = rows;
+        match self {
+            Self::Folder(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.keep_rows(rows).await,
+        }
+    }
+
+    /// Returns the rows of portals that a database keeps.
+    ///
+    /// # Errors
+    ///
+    /// If the database could not be asked.
+    pub async fn kept_rows(
+        &self,
+        portals: &[PortalId],
+    ) -> Result<BTreeMap<PortalId, String>, StoreError> {
+        let _ = portals;
+        match self {
+            Self::Folder(_) => Ok(BTreeMap::new()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => database.kept_rows(portals).await,
+        }
+    }
+}
+
 impl FleetState for Fleets {
     async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
         either!(self, medium => medium.heads().await)

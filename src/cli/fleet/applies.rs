@@ -87,6 +87,9 @@ impl Applied {
     /// Fills the row of the portal.
     pub(in crate::cli) fn fill(self, row: PortalRow) -> PortalRow {
         let Self { outcome, cause, counts, run, milliseconds } = self;
+        // What is kept stands in the plan, and not in what is left of it to be done.
+        let keep = counts.keep.max(if run.is_some() { row.counts.keep } else { 0 });
+        let counts = FleetCounts { keep, ..counts };
         let mut row = PortalRow { outcome, counts, run, milliseconds, ..row };
         if let Some(cause) = cause {
             rows::set_cause(&mut row, &cause);

@@ -11,6 +11,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::output::Outputs;
+use crate::model::PortalId;
 use crate::ports::{Clock as _, FleetState as _};
 use crate::records::fleet::{
     FLEET_REPORT_FORMAT, FleetCounts, FleetReport, FleetViolation, LastRound, PortalRow,
@@ -80,14 +81,15 @@ pub(in crate::cli) fn read(path: &Path) -> Result<FleetReport, CliError> {
     FleetReport::parse(&bytes).map_err(|problem| cannot(&problem))
 }
 
-/// Writes a report into all outputs, and keeps its rows in the store.
-pub(in crate::cli) fn finish(
+/// Writes a report into all outputs, and keeps its rows in the store: in its database, and for the
+/// guard of lost portals in a file.
+pub(in crate::cli) async fn finish(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     report: &FleetReport,
     all: Option<&BTreeSet<String>>,
 ) -> Result<(), CliError> {
-    let kept = keep(global, report, all);
+    let kept = keep(global, report, all).await;
     if let Err(problem) = kept {
         outputs.ui.warn(tr!("the report could not be kept for `fleet status`: {problem}", problem));
     }
@@ -116,7 +118,7 @@ pub(in crate::cli) async fn known_portals(
 
 /// Keeps the last row of each portal, with its command and time. Rows of other portals stay, unless
 /// the fleet, with `all` its portals, lost them and that is no violation.
-fn keep(
+async fn keep(
     global: &GlobalArgs,
     report: &FleetReport,
     all: Option<&BTreeSet<String>>,
@@ -127,6 +129,10 @@ fn keep(
         row.last = Some(LastRound { command: report.command.clone(), at: report.made });
         row.new = false;
     }
+    let name = |row: &PortalRow| PortalId::new(&row.portal).ok();
+    let rows: Vec<(PortalId, String)> =
+        kept.portals.iter().filter_map(|row| Some((name(row)?, row.encode()))).collect();
+    state::open(global).keep_rows(&rows).await?;
     if path.exists() {
         let names: BTreeSet<String> = kept.portals.iter().map(|row| row.portal.clone()).collect();
         let earlier = read(&path)?.portals.into_iter();

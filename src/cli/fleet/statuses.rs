@@ -30,6 +30,9 @@ pub(in crate::cli) async fn report(
         let rows = reports::read(&path)?.portals.into_iter();
         known.extend(rows.map(|row| (row.portal.clone(), row)));
     }
+    let names: Vec<PortalId> =
+        fleet.portals.iter().filter_map(|portal| portal.portal.clone()).collect();
+    let mut in_database = state::open(global).kept_rows(&names).await?;
     let pauses = state::open(global).pauses().await?;
     let states: BTreeMap<&PortalId, &PortalState> = view
         .iter()
@@ -39,9 +42,14 @@ pub(in crate::cli) async fn report(
     let mut rows = Vec::with_capacity(fleet.portals.len());
     for portal in &fleet.portals {
         let state = portal.portal.as_ref().and_then(|name| states.get(name).copied());
-        let kept = known.remove(portal.name());
-        let row = row(fleet, portal, kept, state, &pauses);
-        let row = with_cut_run(global, portal, row).await?;
+        let in_database = portal.portal.as_ref().and_then(|name| in_database.remove(name));
+        let of_worker = state.and_then(|state| state.queue.row.clone());
+        let kept = [in_database, of_worker].into_iter().flatten();
+        let kept = kept.filter_map(|row| PortalRow::parse(&row)).chain(known.remove(portal.name()));
+        let row = row(fleet, portal, kept, &pauses);
+        // What a living worker has begun is no cut run.
+        let is_held = state.is_some_and(|state| state.queue.worker.is_some());
+        let row = if is_held { row } else { with_cut_run(global, portal, row).await? };
         rows.push(match (state, view) {
             (Some(state), Some(view)) => with_state(row, state, view),
             _ => row,
@@ -64,14 +72,12 @@ pub(in crate::cli) async fn report(
 fn row(
     fleet: &Fleet,
     portal: &FleetPortal,
-    kept: Option<PortalRow>,
-    state: Option<&PortalState>,
+    kept: impl Iterator<Item = PortalRow>,
     pauses: &Pauses,
 ) -> PortalRow {
     let declared = rows::row(fleet, portal, PortalOutcome::NeverSeen);
-    let of_worker = state.and_then(|state| state.queue.row.as_deref()).and_then(PortalRow::parse);
     let at = |row: &PortalRow| row.last.as_ref().map(|last| last.at);
-    let last = kept.into_iter().chain(of_worker).max_by_key(at);
+    let last = kept.max_by_key(at);
     let last = last.map_or_else(
         || declared.clone(),
         // Labels and waves are those of now.
@@ -86,11 +92,16 @@ fn row(
     of_fleet.map(|row| PortalRow { last: last.last.clone(), ..row }).unwrap_or(last)
 }
 
-/// Returns the numbers of what is left: resets that were done are not.
+/// Returns the numbers of what is left: cards that were reset are as they should be.
 fn pending(row: &PortalRow) -> FleetCounts {
     let writes = |command: &str| matches!(command, "apply" | "worker");
     match row.last.as_ref().is_some_and(|last| writes(&last.command)) {
-        true => FleetCounts { people: 0, reset: 0, ..row.counts },
+        true => FleetCounts {
+            people: 0,
+            reset: 0,
+            keep: row.counts.keep + row.counts.reset,
+            hold: row.counts.hold,
+        },
         false => row.counts,
     }
 }

@@ -84,6 +84,9 @@ fn header(report: &FleetReport) -> String {
         let class = if is_alarm { " class=\"alarm\"" } else { "" };
         let _ = writeln!(out, "<p{class}>{}</p>", text(&line));
     }
+    if let Some(stopped) = words::stopped(report) {
+        let _ = writeln!(out, "<p class=\"alarm\">{}</p>", text(&stopped));
+    }
     for found in &report.violations {
         let _ = writeln!(out, "<p class=\"alarm\">{}</p>", text(&words::violation(found)));
     }

@@ -73,11 +73,7 @@ fn with_detail(
         let _ = writeln!(out, "{}\n", tr!("If that is meant, write under `spec` of the fleet:"));
         let _ = writeln!(out, "```yaml\n{}\n```\n", words::acknowledgement(report));
     }
-    if let Some(wave) = &report.stopped_in {
-        let text = tr!(
-            "Stopped in the wave {wave}: too many of its portals failed, or none was reached",
-            wave
-        );
+    if let Some(text) = words::stopped(report) {
         let _ = writeln!(out, "> **{}**\n", cell(&text));
     }
     let failures = report.failures();

@@ -95,6 +95,24 @@ fn failures_are_grouped_by_cause_and_the_largest_changes_come_first() {
     let changes = text.split("Largest changes").nth(1).unwrap();
     assert!(changes.contains("0999.bitrix24.com") && changes.contains("999 cards"), "{changes}");
     assert!(text.contains("guards: { acknowledge: { people: 1 } }"), "{text}");
+    for format in [OutputFormat::Text, OutputFormat::Markdown, OutputFormat::Html] {
+        let rendered = report.render(format, &RenderOptions::default());
+        assert!(rendered.contains("Stopped in the wave rest"), "{rendered}");
+    }
+}
+
+#[test]
+fn fleet_without_a_round_is_not_told_to_be_without_changes() {
+    for (outcome, is_told) in [(PortalOutcome::Unchanged, true), (PortalOutcome::NeverSeen, false)]
+    {
+        let mut report = report(3);
+        report.violations.clear();
+        report.portals.iter_mut().for_each(|row| row.outcome = outcome);
+        report.portals.iter_mut().for_each(|row| row.counts.reset = 0);
+        report.count();
+        let text = report.render(OutputFormat::Text, &RenderOptions::default());
+        assert_eq!(text.contains("No changes."), is_told, "{text}");
+    }
 }
 
 #[test]

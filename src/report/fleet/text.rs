@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::words::{self, RolloutLine};
-use crate::records::fleet::{FleetReport, PortalRow};
+use crate::records::fleet::{FleetReport, PortalOutcome, PortalRow};
 use crate::report::style::{BAD, GOOD, HEADING, WARNING};
 use crate::report::visible;
 
@@ -61,11 +61,7 @@ pub(super) fn render(report: &FleetReport) -> String {
         let new = new(&[row]);
         let _ = writeln!(out, "  {:<32} {what} ({}){new}", line(&row.portal), line(&row.wave));
     }
-    if let Some(wave) = &report.stopped_in {
-        let text = tr!(
-            "Stopped in the wave {wave}: too many of its portals failed, or none was reached",
-            wave
-        );
+    if let Some(text) = words::stopped(report) {
         let _ = writeln!(out, "\n{BAD}{}{BAD:#}", line(&text));
     }
     for found in &report.violations {
@@ -75,7 +71,11 @@ pub(super) fn render(report: &FleetReport) -> String {
         let hint = tr!("If that is meant, write under `spec` of the fleet:");
         let _ = writeln!(out, "{WARNING}{hint}{WARNING:#}\n  {}", words::acknowledgement(report));
     }
-    if failures.is_empty() && report.violations.is_empty() && report.sums.reset == 0 {
+    let is_known = |row: &PortalRow| {
+        !matches!(row.outcome, PortalOutcome::NeverSeen | PortalOutcome::NotReached)
+    };
+    let is_quiet = failures.is_empty() && report.violations.is_empty() && report.sums.reset == 0;
+    if is_quiet && report.portals.iter().all(is_known) {
         let _ = writeln!(out, "{GOOD}{}{GOOD:#}", tr!("No changes."));
     }
     out

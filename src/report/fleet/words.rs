@@ -166,6 +166,15 @@ fn wave_line(wave: &WaveReport) -> Text {
     }
 }
 
+/// Returns why a run stopped before its end, if it did.
+pub(super) fn stopped(report: &FleetReport) -> Option<Text> {
+    let wave = report.stopped_in.as_ref()?;
+    Some(tr!(
+        "Stopped in the wave {wave}: too many of its portals failed, or none was reached",
+        wave
+    ))
+}
+
 /// Returns a violation in words.
 pub(super) fn violation(violation: &FleetViolation) -> Text {
     let FleetViolation { guard, number, limit, acknowledge: _ } = violation;

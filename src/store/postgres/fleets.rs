@@ -50,6 +50,11 @@ macro_rules! on_revision {
 const LET_GO: &str = "update recard.portal set fleet = null, wave = null, revision = null \
      where fleet = $1 and portal <> all($2)";
 
+/// The rows are locked in one order, so that no two statements wait for each other.
+const KEEP_ROWS: &str = "insert into recard.portal (portal, report_row) \
+     select portal, report_row from unnest($1::text[], $2::text[]) as given(portal, report_row) \
+     order by portal on conflict (portal) do update set report_row = excluded.report_row";
+
 /// What a publication says of its portals, whatever their wave.
 const PUBLISH: &str = "insert into recard.portal \
      (portal, fleet, wave, labels, every, declared_pause, declared_pause_reason) \
@@ -143,6 +148,31 @@ impl PostgresFleets {
             Ok((portal(&self.database, name)?, self.database.column(row, "fleet")?))
         };
         rows.first().map(found).transpose()
+    }
+
+    /// Keeps the rows of portals in the report over a fleet, as the release of a worker does. A
+    /// revision has nothing to do with them.
+    pub async fn keep_rows(&self, rows: &[(PortalId, String)]) -> Result<(), StoreError> {
+        let (names, rows): (Vec<&str>, Vec<&str>) =
+            rows.iter().map(|(portal, row)| (portal.as_str(), row.as_str())).unzip();
+        let parameters: Parameters<'_> = &[(&names, Type::TEXT_ARRAY), (&rows, Type::TEXT_ARRAY)];
+        self.database.query_patiently(KEEP_ROWS, parameters).await.map(drop)
+    }
+
+    /// Returns the rows of portals that are kept.
+    pub async fn kept_rows(
+        &self,
+        portals: &[PortalId],
+    ) -> Result<BTreeMap<PortalId, String>, StoreError> {
+        let names: Vec<&str> = portals.iter().map(PortalId::as_str).collect();
+        let text = "select portal, report_row from recard.portal \
+                    where portal = any($1) and report_row is not null";
+        let rows = self.database.query_patiently(text, &[(&names, Type::TEXT_ARRAY)]).await?;
+        let kept = |row: &Row| {
+            let name = portal(&self.database, self.database.column(row, "portal")?)?;
+            Ok((name, self.database.column(row, "report_row")?))
+        };
+        rows.iter().map(kept).collect()
     }
 }
 

@@ -59,7 +59,7 @@ async fn apply(
     let name = (file.fleet.as_str(), file.reason.as_str());
     let report = reports::report("plan", name, file.rows.clone(), file.violations.clone(), started);
     if !file.violations.is_empty() {
-        reports::finish(outputs, global, &report, None)?;
+        reports::finish(outputs, global, &report, None).await?;
         return Ok(exit::REFUSED);
     }
     let resets = report.sums.reset;
@@ -80,7 +80,7 @@ async fn apply(
     let mut report = reports::report("apply", name, applied.rows, Vec::new(), started);
     report.stopped_in = applied.stopped_in;
     reports::mark_new(&mut report, rounds.new_since.as_deref())?;
-    reports::finish(outputs, global, &report, all.as_ref())?;
+    reports::finish(outputs, global, &report, all.as_ref()).await?;
     Ok(reports::exit_code(&report, exit::DONE, true))
 }
 

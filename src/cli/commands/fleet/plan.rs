@@ -128,7 +128,7 @@ async fn look(
     let mut report = reports::report(request.command, name, rows, violations, started);
     reports::mark_new(&mut report, rounds.new_since.as_deref())?;
     let all = (request.look != Look::Drift).then_some(&loaded.all);
-    reports::finish(outputs, global, &report, all)?;
+    reports::finish(outputs, global, &report, all).await?;
     Ok(reports::exit_code(&report, request.pending, request.is_gate))
 }
 

@@ -1,6 +1,9 @@
 //! Commands of one portal on a store in a database.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
+
+use recard::emulator::{Emulator, EmulatorOptions};
 
 use crate::support::env::{CommandOutput, TestEnv};
 use crate::support::postgres::TestDatabase;
@@ -155,6 +158,61 @@ async fn apply_that_was_killed_is_recovered_by_another_process_once_its_lease_en
     assert_eq!(env.rows(), before, "{} people have their cards again", people.len());
     let verified = command(&["audit", "verify"]);
     assert_eq!(verified.code, 0, "{verified:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn last_rounds_of_a_fleet_are_shown_on_another_machine() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let options = EmulatorOptions { portals: NonZeroU32::new(3), ..EmulatorOptions::default() };
+    let emulator = Emulator::start_with(options).await.unwrap();
+    let (here, there) = (TestEnv::new(), TestEnv::new());
+    recard_fleet(&here, &emulator);
+    recard_fleet(&there, &emulator);
+    let command = |env: &TestEnv, line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        env.run(&[&words[..], &["-o", "json", "--store", &database.url]].concat())
+    };
+    let outcomes = |output: &CommandOutput| -> Vec<String> {
+        let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        let rows = report["portals"].as_array().unwrap().iter();
+        rows.map(|row| format!("{} {}", row["last"]["command"], row["outcome"])).collect()
+    };
+    let planned = command(&here, "fleet plan --secrets secrets --rate unlimited");
+    assert_eq!(planned.code, 0, "{planned:?}");
+    let shown = command(&there, "fleet status");
+    assert_eq!(outcomes(&shown), [r#""plan" "changes""#; 3], "{shown:?}");
+    std::fs::remove_dir_all(there.at(".recard")).ok();
+    let apply = "fleet apply --secrets secrets --rate unlimited --auto-approve --wave canary";
+    let applied = command(&here, apply);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    let shown = command(&there, "fleet status");
+    let [applied, planned] = [r#""apply" "applied""#, r#""plan" "changes""#];
+    assert_eq!(outcomes(&shown), [applied, applied, planned], "{shown:?}");
+    // A row says nothing about a revision.
+    let rounds = "select count(*) from recard.portal where round_revision is not null";
+    let rounds: i64 = database.client().await.query_one(rounds, &[]).await.unwrap().get(0);
+    assert_eq!(rounds, 0);
+}
+
+/// Writes the fleet of the emulated portals, as `recard emulate --fleet-out` does.
+fn recard_fleet(env: &TestEnv, emulator: &Emulator) {
+    let mut text = "apiVersion: recard/v1\nkind: Fleet\nmetadata: { name: test, reason: Test }\nspec:\n  \
+                    waves: [{ name: canary, select: { ring: canary } }, { name: rest }]\n  \
+                    defaults: { manifests: [card.yaml], webhook: { file: \"{portal}\" } }\n  portals:\n"
+        .to_owned();
+    for (index, portal) in emulator.portals().iter().enumerate() {
+        let ring = if index < 2 { "canary" } else { "rest" };
+        text.push_str(&format!(
+            "    - {{ portal: \"{}\", labels: {{ ring: {ring} }} }}\n",
+            portal.host()
+        ));
+        let secret = format!("secrets/{}", portal.host().replace(':', "_"));
+        env.file(&secret, &portal.webhook_url(1).unwrap());
+    }
+    env.file("fleet.yaml", &text);
+    let card = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: card, reason: test }\nspec:\n  \
+                personal: [{ users: { ids: [8, 12] }, leadCustomerTypes: [simple] }]\n";
+    env.file("card.yaml", card);
 }
 
 #[tokio::test(flavor = "multi_thread")]
