@@ -359,7 +359,7 @@ fn guard_error(plan: &Plan) -> CliError {
         Some(first) => tr!(
             "blocked by guard `{rule}`: {first}; nothing was written",
             rule = first.as_str(),
-            first
+            first = first.words(&plan.kinds)
         ),
         None => tr!("blocked by the guards; nothing was written"),
     });

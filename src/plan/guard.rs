@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{CardKind, GuardLimits, ManifestLimits, UserId};
+use crate::i18n::Text;
+use crate::model::{CardKind, GuardLimits, KindNames, ManifestLimits, UserId};
 
 /// Number of people below which the share of the portal does not count: in a company of thirty,
 /// four are a normal change.
@@ -333,16 +334,30 @@ impl Violation {
 }
 
 impl fmt::Display for Violation {
+    /// Writes the violation with ids in place of names.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, kind } = self;
-        match (source, kind) {
-            (LimitSource::Manifest(name), kind) => f.write_str(&tr!("manifest {name}: {kind}", name, kind)),
-            (LimitSource::AllManifests, ViolationKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
+        f.write_str(&self.words(&KindNames::default()))
+    }
+}
+
+impl Violation {
+    /// Returns the violation in words, with the names of kinds of cards that are known. They are
+    /// foreign text: every format escapes the words.
+    pub fn words(&self, names: &KindNames) -> Text {
+        match (&self.source, &self.kind) {
+            (LimitSource::Manifest(name), kind) => {
+                tr!("manifest {name}: {kind}", name, kind = kind.words(names))
+            }
+            (LimitSource::AllManifests, ViolationKind::TooManyPeople { people, limit }) => tr!(
                 "{n} person of all manifests would lose a card; the smallest limit maxUsers is {limit}"
-                    | "{n} people of all manifests would lose a card; the smallest limit maxUsers is {limit}" % *people,
+                    | "{n} people of all manifests would lose a card; the smallest limit maxUsers is {limit}"
+                        % *people,
                 limit
-            )),
-            (LimitSource::AllManifests, ViolationKind::TooLargeShare { people, employees, limit }) => f.write_str(&tr!(
+            ),
+            (
+                LimitSource::AllManifests,
+                ViolationKind::TooLargeShare { people, employees, limit },
+            ) => tr!(
                 "{n} of {employees} employees would lose a card by all manifests; the smallest limit \
                      maxPercentOfUsers is {limit} %"
                     | "{n} of {employees} employees would lose a card by all manifests; the smallest limit \
@@ -350,20 +365,24 @@ impl fmt::Display for Violation {
                         % *people,
                 employees,
                 limit
-            )),
-            (LimitSource::CommandLine, ViolationKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
+            ),
+            (LimitSource::CommandLine, ViolationKind::TooManyPeople { people, limit }) => tr!(
                 "{n} person would lose a card; the limit maxUsers is {limit}, by --max-users"
-                    | "{n} people would lose a card; the limit maxUsers is {limit}, by --max-users" % *people,
+                    | "{n} people would lose a card; the limit maxUsers is {limit}, by --max-users"
+                        % *people,
                 limit
-            )),
-            (LimitSource::OnlyManifest | LimitSource::AllManifests | LimitSource::CommandLine, kind) => kind.fmt(f),
+            ),
+            (
+                LimitSource::OnlyManifest | LimitSource::AllManifests | LimitSource::CommandLine,
+                kind,
+            ) => kind.words(names),
         }
     }
 }
 
-impl fmt::Display for ViolationKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&match self {
+impl ViolationKind {
+    fn words(&self, names: &KindNames) -> Text {
+        match self {
             Self::TooManyPeople { people, limit } => tr!(
                 "{n} person would lose a card; the limit maxUsers is {limit}"
                     | "{n} people would lose a card; the limit maxUsers is {limit}" % *people,
@@ -378,7 +397,7 @@ impl fmt::Display for ViolationKind {
             ),
             Self::CommonCard(kind) => tr!(
                 "the common card for {kind} would be lost, for everybody who looks at it",
-                kind = kind.words()
+                kind = names.words(*kind, str::to_owned)
             ),
             Self::SpecialPerson(user, SpecialPerson::FirstUser) => {
                 tr!("user {user} would lose a card: usually the portal's first administrator", user)
@@ -389,10 +408,11 @@ impl fmt::Display for ViolationKind {
             Self::Protected(user) => tr!("user {user} would lose a card, and is protected", user),
             Self::Shrunk { now, before } => tr!(
                 "the manifests select {n} person, and selected {before} in the last run"
-                    | "the manifests select {n} people, and selected {before} in the last run" % *now,
+                    | "the manifests select {n} people, and selected {before} in the last run"
+                        % *now,
                 before
             ),
-        })
+        }
     }
 }
 

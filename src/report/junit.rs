@@ -46,18 +46,19 @@ fn suite(model: &ReportModel<'_>, name: &str, cases: impl Iterator<Item = TestCa
 
 fn guard_check(guards: &Guards<'_>, guard: &'static str) -> Check {
     let of_guard = |violation: &&Violation| violation.as_str() == guard;
-    let violations = lines(guards.violations.iter().map(|(found, _)| *found).filter(of_guard));
-    let acknowledged = lines(guards.acknowledged.iter().filter(of_guard));
+    let lines = |found: Vec<&Violation>| {
+        let words =
+            found.into_iter().filter(of_guard).map(|found| String::from(found.words(guards.names)));
+        words.collect::<Vec<_>>().join("\n")
+    };
+    let violations = lines(guards.violations.iter().map(|(found, _)| *found).collect());
+    let acknowledged = lines(guards.acknowledged.iter().collect());
     let (result, text) = match (violations.is_empty(), acknowledged.is_empty()) {
         (false, _) => (CheckResult::Failed(guard), violations),
         (true, false) => (CheckResult::Passed, format!("acknowledged: {acknowledged}")),
         (true, true) => (CheckResult::Passed, String::new()),
     };
     Check { class: "recard.guards".to_owned(), name: guard.to_owned(), result, text }
-}
-
-fn lines<'a>(violations: impl Iterator<Item = &'a Violation>) -> String {
-    violations.map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn test_case(Check { class, name, result, text }: &Check) -> TestCase {

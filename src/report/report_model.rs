@@ -13,7 +13,9 @@ use super::review::Review;
 use super::subject::{FailureReport, PlanReport, Purpose, ReportedRun, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::i18n::Text;
-use crate::model::{CardKey, Digest, Generation, Layout, Origin, OutcomeClass, SourceLocation};
+use crate::model::{
+    CardKey, Digest, Generation, KindNames, Layout, Origin, OutcomeClass, SourceLocation,
+};
 use crate::plan::{Advice, Drift, DriftKind, OnceState, Violation};
 
 /// Everything that a report says.
@@ -106,6 +108,8 @@ pub(super) struct Guards<'a> {
     pub(super) acknowledged: &'a [Violation],
     /// How to allow exactly this.
     pub(super) advice: Vec<Advice>,
+    /// The names of kinds of cards.
+    pub(super) names: &'a KindNames,
 }
 
 /// One line of a report: a target, a problem in the manifests, or a message.
@@ -256,7 +260,7 @@ impl<'a> ReportModel<'a> {
             findings.extend(guards.violations.iter().map(|(violation, place)| Finding {
                 level: FindingLevel::Error,
                 rule: violation.as_str().to_owned(),
-                message: violation.to_string(),
+                message: violation.words(guards.names).into(),
                 help: help.clone(),
                 place: place.clone(),
             }));

@@ -172,7 +172,9 @@ impl Emulator {
         if let Some(release) = release {
             state.release = release;
         }
-        let tls = tls.map(|tls| tls.server(listen.ip())).transpose()?;
+        let numbers = 1..=number.map_or(0, NonZeroU32::get);
+        let names: Vec<String> = numbers.map(portals::host_name).collect();
+        let tls = tls.map(|tls| tls.server(listen.ip(), &names)).transpose()?;
         let (acceptor, authority) = match tls {
             Some(tls) => (Some(tls.acceptor), tls.authority),
             None => (None, None),
@@ -189,8 +191,6 @@ impl Emulator {
             }),
             rest: format!("{scheme}://{host}/rest"),
         };
-        let numbers = 1..=number.map_or(0, NonZeroU32::get);
-        let names: Vec<String> = numbers.map(portals::host_name).collect();
         let named: Vec<Portal> = names
             .iter()
             .map(|name| {

@@ -35,10 +35,12 @@ pub(super) struct ServerTls {
 }
 
 impl Tls {
-    /// Prepares the certificate for an address.
-    pub(super) fn server(&self, address: IpAddr) -> io::Result<ServerTls> {
+    /// Prepares the certificate for an address, and for the host names of several portals.
+    pub(super) fn server(&self, address: IpAddr, hosts: &[String]) -> io::Result<ServerTls> {
         let (chain, key, authority) = match self {
-            Self::SelfSigned => self_signed(address).map_err(|problem| wrong("TLS", &problem))?,
+            Self::SelfSigned => {
+                self_signed(address, hosts).map_err(|problem| wrong("TLS", &problem))?
+            }
             Self::Pem { chain, key } => {
                 let chain = CertificateDer::pem_slice_iter(chain)
                     .collect::<Result<Vec<_>, _>>()
@@ -63,7 +65,7 @@ fn wrong(what: &str, problem: &dyn Error) -> io::Error {
 type Certificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, Option<String>);
 
 /// Makes an authority, and a certificate of it for this machine.
-fn self_signed(address: IpAddr) -> Result<Certificate, rcgen::Error> {
+fn self_signed(address: IpAddr, hosts: &[String]) -> Result<Certificate, rcgen::Error> {
     let mut authority = CertificateParams::new(Vec::<String>::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -72,6 +74,7 @@ fn self_signed(address: IpAddr) -> Result<Certificate, rcgen::Error> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST), address];
     let mut names = vec!["localhost".to_owned()];
     names.extend(loopback.iter().filter(|ip| !ip.is_unspecified()).map(ToString::to_string));
+    names.extend_from_slice(hosts);
     names.dedup();
     let mut server = CertificateParams::new(names)?;
     server.use_authority_key_identifier_extension = true;

@@ -24,7 +24,7 @@ pub(in crate::cli) struct EmulateArgs {
     pub(in crate::cli) seed: String,
     /// Number of portals behind the address, told apart by their host names p0001.localhost,
     /// p0002.localhost and so on
-    #[arg(long, value_name = "NUMBER", value_parser = value_parsers::portals, conflicts_with = "tls", conflicts_with = "tls_cert")]
+    #[arg(long, value_name = "NUMBER", value_parser = value_parsers::portals)]
     pub(in crate::cli) portals: Option<std::num::NonZeroU32>,
     /// Write a fleet of the portals into this folder: fleet.yaml, standard-card.yaml and secrets
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "portals")]

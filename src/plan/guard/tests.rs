@@ -286,3 +286,14 @@ fn advice_is_the_complete_block_of_the_manifest() {
     );
     assert!(refused.advice()[0].to_string().contains("in place of `guards`"));
 }
+
+#[test]
+fn violation_names_the_pipeline_if_its_name_is_known() {
+    let (source, kind) = (LimitSource::OnlyManifest, ViolationKind::CommonCard(CardKind::Deal(3)));
+    let violation = Violation { source, kind };
+    let pipelines = BTreeMap::from([(CardKind::Deal(3), "Partners".into())]);
+    let names = KindNames { pipelines, ..KindNames::default() };
+    let told = violation.words(&names).to_string();
+    assert!(told.contains("deals of pipeline Partners (3)"), "{told}");
+    assert!(violation.to_string().contains("deals of pipeline 3 "), "{violation}");
+}

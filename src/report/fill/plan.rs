@@ -106,6 +106,7 @@ fn guards(plan: &Plan) -> Guards<'_> {
             .collect(),
         acknowledged: &plan.guards.acknowledged,
         advice: plan.guards.advice(),
+        names: &plan.kinds,
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, shown: &PlanFileReport<'a>) -> Re
             violations: content.violations.iter().map(|violation| (violation, None)).collect(),
             acknowledged: &content.acknowledged,
             advice: Vec::new(),
+            names: &content.kinds,
         }),
         rows: content.targets.iter().map(|target| row(shown, target)).collect(),
         columns: columns::PLAN,

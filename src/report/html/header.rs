@@ -7,7 +7,7 @@ use super::privacy::Privacy;
 use crate::diagnostic::Diagnostic;
 use crate::i18n::Text;
 use crate::model::{ReadTrust, Totals};
-use crate::plan::{Advice, DriftKind};
+use crate::plan::{Advice, DriftKind, Violation};
 use crate::report::escape;
 use crate::report::report_model::{About, Finding, FindingLevel, Guards, ReportModel};
 use crate::report::subject::{PlanReport, Subject};
@@ -199,11 +199,11 @@ fn banner_of(model: &ReportModel<'_>, privacy: &Privacy<'_>) -> Banner {
         found.items.push(format!("{} {reason}", tr!("The run ended early:")));
     }
     match (&model.guards, &model.about, &model.failure) {
-        (Some(guards), ..) if !guards.violations.is_empty() => refused(guards),
+        (Some(guards), ..) if !guards.violations.is_empty() => refused(guards, privacy),
         (Some(guards), ..) if !guards.acknowledged.is_empty() => Banner {
             tone: "amber",
             title: tr!("Allowed by an acknowledgement in a manifest:").into(),
-            items: guards.acknowledged.iter().map(ToString::to_string).collect(),
+            items: guards.acknowledged.iter().map(|found| words(guards, found, privacy)).collect(),
             blocks: Vec::new(),
         },
         (Some(_), ..) if model.cost.is_some() || matches!(model.about, About::PlanFile(..)) => Banner {
@@ -233,11 +233,16 @@ fn banner_of(model: &ReportModel<'_>, privacy: &Privacy<'_>) -> Banner {
     }
 }
 
+/// Returns a violation in words; without names, if they are replaced.
+fn words(guards: &Guards<'_>, found: &Violation, privacy: &Privacy<'_>) -> String {
+    if privacy.replaces() { found.to_string() } else { found.words(guards.names).into() }
+}
+
 /// Returns the banner of a plan that a guard blocks.
-fn refused(guards: &Guards<'_>) -> Banner {
+fn refused(guards: &Guards<'_>, privacy: &Privacy<'_>) -> Banner {
     let mut items: Vec<String> =
-        guards.violations.iter().map(|(found, _)| found.to_string()).collect();
-    let acknowledged = guards.acknowledged.iter();
+        guards.violations.iter().map(|(found, _)| words(guards, found, privacy)).collect();
+    let acknowledged = guards.acknowledged.iter().map(|found| words(guards, found, privacy));
     items.extend(acknowledged.map(|found| format!("{} {found}", tr!("acknowledged:"))));
     let block = |advice: &Advice| {
         let lines: Vec<&str> = advice.lines().collect();

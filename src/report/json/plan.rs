@@ -10,7 +10,7 @@ use super::generator;
 use super::review::{self, GroupJson, LayoutJson};
 use super::target::TargetJson;
 use crate::model::{ReadTrust, TrustEvidence};
-use crate::plan::{GuardReport, OnceState, Plan, PlanExtent, Violation};
+use crate::plan::{OnceState, Plan, PlanExtent, Violation};
 use crate::report::review::Review;
 use crate::report::{DiffDetail, PlanReport, Purpose};
 
@@ -192,7 +192,7 @@ impl PlanJson {
                 .iter()
                 .map(|target| TargetJson::new(report, target, content))
                 .collect(),
-            guards: GuardsJson::new(&plan.guards),
+            guards: GuardsJson::new(plan),
             cost: CostJson {
                 requests: cost.requests,
                 seconds: (cost.seconds * 10.0).round() / 10.0,
@@ -216,11 +216,12 @@ impl TrustJson {
 }
 
 impl GuardsJson {
-    fn new(guards: &GuardReport) -> Self {
+    fn new(plan: &Plan) -> Self {
+        let guards = &plan.guards;
         let breach = |breach: &Violation| BreachJson {
             guard: breach.as_str(),
             manifest: breach.manifest().map(str::to_owned),
-            text: breach.to_string(),
+            text: breach.words(&plan.kinds).into(),
         };
         Self {
             hold: guards.holds(),

@@ -156,7 +156,7 @@ fn headline(model: &ReportModel<'_>) -> String {
 fn guards(text: &mut String, guards: &Guards<'_>) {
     if !guards.violations.is_empty() {
         let _ = writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
-        list(text, "> - ", &guards.violations, |(found, _)| markdown(&found.to_string()));
+        list(text, "> - ", &guards.violations, |(found, _)| markdown(&found.words(guards.names)));
         for advice in &guards.advice {
             let length: usize = advice.lines().map(str::len).sum();
             if length >= MAX_ADVICE_BYTES {
@@ -176,7 +176,7 @@ fn guards(text: &mut String, guards: &Guards<'_>) {
     }
     if !guards.acknowledged.is_empty() {
         let _ = writeln!(text, "\n{}\n", tr!("Acknowledged in the manifests:"));
-        list(text, "- ", guards.acknowledged, |found| markdown(&found.to_string()));
+        list(text, "- ", guards.acknowledged, |found| markdown(&found.words(guards.names)));
     }
 }
 

@@ -59,14 +59,14 @@ fn plan_file(
     rows::write(out, &lines)?;
     let sums = model.headline.sums.as_ref().map_or("", Text::as_str);
     writeln!(out, "\n{} {sums}", tr!("Plan:"))?;
-    let Some(Guards { violations, acknowledged, advice: _ }) = &model.guards else {
+    let Some(guards @ Guards { violations, acknowledged, .. }) = &model.guards else {
         return Ok(());
     };
     for found in *acknowledged {
-        writeln!(out, "{} {found}", tr!("acknowledged:"))?;
+        writeln!(out, "{} {}", tr!("acknowledged:"), visible(&found.words(guards.names)))?;
     }
     for (found, _) in violations {
-        writeln!(out, "{} {found}", tr!("guard:"))?;
+        writeln!(out, "{} {}", tr!("guard:"), visible(&found.words(guards.names)))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::review;
 use super::rows::{self, Line};
 use crate::i18n::Text;
 use crate::model::{ReadTrust, TrustEvidence};
-use crate::plan::{GuardReport, Plan, PlanExtent};
+use crate::plan::{Plan, PlanExtent};
 use crate::report::alike::fold_alike;
 use crate::report::humanize::CostLine;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
@@ -51,7 +51,7 @@ pub(super) fn write(
     writeln!(out)?;
     // A plan that apply refuses must not look like a good one.
     if !plan.guards.holds() {
-        guards(out, &plan.guards)?;
+        guards(out, plan)?;
         writeln!(out)?;
     }
     let length = out.len();
@@ -96,7 +96,7 @@ pub(super) fn write(
         writeln!(out, "{}", apply_takes(cost))?;
     }
     match plan.guards.violations.len() {
-        0 => guards(out, &plan.guards),
+        0 => guards(out, plan),
         count => {
             let blocked = tr!("Apply will refuse: {n} guard blocks the plan, see above."
                 | "Apply will refuse: {n} guards block the plan, see above." % count);
@@ -143,20 +143,21 @@ fn line<'a>(
 
 /// Writes the guards: those that block a plan with the lines that would allow it, and the
 /// acknowledged ones.
-fn guards(f: &mut String, guards: &GuardReport) -> fmt::Result {
+fn guards(f: &mut String, plan: &Plan) -> fmt::Result {
+    let guards = &plan.guards;
     for breach in &guards.acknowledged {
         writeln!(
             f,
             "{WARNING}{}{WARNING:#} {}",
             tr!("acknowledged:"),
-            visible(&breach.to_string())
+            visible(&breach.words(&plan.kinds))
         )?;
     }
     if guards.holds() {
         return Ok(());
     }
     for breach in &guards.violations {
-        writeln!(f, "{BAD}{}{BAD:#} {}", tr!("guard:"), visible(&breach.to_string()))?;
+        writeln!(f, "{BAD}{}{BAD:#} {}", tr!("guard:"), visible(&breach.words(&plan.kinds)))?;
     }
     let refused = tr!("Apply will refuse.");
     for (index, advice) in guards.advice().iter().enumerate() {

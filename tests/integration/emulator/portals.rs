@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use recard::emulator::{Emulator, EmulatorOptions, Portal, Seed};
+use recard::emulator::{Emulator, EmulatorOptions, Portal, Seed, Tls};
 use serde_json::{Value, json};
 
-use crate::support::env::TestEnv;
+use crate::support::env::{CommandOutput, TestEnv};
 use crate::support::raw::{host_of, send};
 
 async fn three() -> Emulator {
@@ -113,4 +113,23 @@ async fn ready_document_lists_the_portals_with_their_webhooks() {
     assert!(url.ends_with("/rest/1/emulator00000001p1000/"), "{url}");
     let of_one = Emulator::start().await.unwrap().ready_document();
     assert_eq!(of_one.get("portals"), None::<&Value>);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn portals_of_one_address_share_a_certificate_with_all_their_names() {
+    let (portals, tls) = (NonZeroU32::new(2), Some(Tls::SelfSigned));
+    let options = EmulatorOptions { portals, tls, ..EmulatorOptions::default() };
+    let emulator = Emulator::start_with(options).await.unwrap();
+    let last = &emulator.portals()[1];
+    let webhook = last.webhook_url(1).unwrap();
+    assert!(webhook.starts_with("https://p0002.localhost:"), "{webhook}");
+    let env = TestEnv::with_webhook(&webhook);
+    env.file("ca.pem", emulator.authority().unwrap());
+    let inventory = |more: &str| {
+        let mut command = env.command(&["inventory", "--rate", "unlimited"]);
+        CommandOutput::of(command.env("SSL_CERT_FILE", env.at(more)).output().unwrap())
+    };
+    let done = inventory("ca.pem");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(last.counters().requests > 0 && last.complaints().is_empty());
 }

@@ -95,6 +95,14 @@ fn documents(path: &Path) -> Vec<serde_json::Value> {
 fn schema_accepts_what_is_accepted() {
     let schema = serde_json::from_str(SCHEMA).unwrap();
     let validator = jsonschema::draft7::new(&schema).unwrap();
+    // A manifest that the portals of a fleet share is bound to each of them.
+    let shared = root().join("examples/fleet/standard-card.yaml");
+    for document in documents(&shared) {
+        assert!(validator.is_valid(&document), "{document}");
+        let mut two = document;
+        two["spec"]["personal"][0]["users"]["ids"] = serde_json::json!([1]);
+        assert!(!validator.is_valid(&two), "a value stands alone: {two}");
+    }
     for path in files("examples").into_iter().chain(files("tests/manifests/valid")) {
         for document in documents(&path) {
             let problems: Vec<String> =
@@ -125,6 +133,8 @@ fn schema_refuses_what_breaks_the_form() {
         "empty-reason",
         "reason-of-two-lines",
         "id-beyond-64-bits",
+        // A shared manifest of a fleet names none.
+        "missing-portal",
     ];
     let mut refused = 0;
     for path in files("tests/manifests/invalid") {

@@ -107,6 +107,7 @@ async fn fleet_is_planned_applied_and_found_unchanged() {
     let (status, left) = fleet.run("status", &[]);
     assert_eq!((status.code, outcomes(&left)), (0, vec!["applied"; 3]), "{status:?}");
     assert_eq!(left["sums"]["reset"], 0, "what was done is not left to be done");
+    assert_eq!(left["sums"]["keep"], 6, "it is as it should be");
     assert_eq!((&report["sums"]["reset"], &report["sums"]["people"]), (&json!(6), &json!(6)));
 
     let (again, report) = fleet.run("plan", &["--detailed-exitcode"]);
