@@ -134,7 +134,7 @@ async fn resolve(
     .await;
     let Resolution { mut desired, warnings, employees: _, labels: _ } =
         resolved.map_err(|error| Error::Portal(Phase::Lookup, error))?;
-    if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
+    if warnings.iter().any(|found| found.is_error() && !Drift::is_dismissed(found)) {
         return Err(Error::Manifests(warnings));
     }
     observer.warn(Warning::Manifests(warnings));

@@ -35,7 +35,7 @@ pub enum Phase {
 
 /// Reason why a plan file cannot be used here and now.
 #[derive(Debug)]
-pub enum PlanFileError {
+pub enum UnusablePlanFile {
     /// The plan file is for another portal.
     OtherPortal {
         /// The portal of the file.
@@ -178,7 +178,7 @@ pub enum Error {
     },
     /// A plan file cannot be used.
     #[error("the plan file cannot be used")]
-    PlanFile(Box<PlanFileError>),
+    PlanFile(Box<UnusablePlanFile>),
     /// A plan file was used before.
     #[error(transparent)]
     Consumed(ConsumePlanError),

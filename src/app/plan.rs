@@ -71,7 +71,7 @@ pub async fn drift(
 ) -> Result<(Planned, Drift), Error> {
     let resolution = resolve(session, manifests, observer).await?;
     let errors = || resolution.warnings.iter().filter(|found| found.is_error());
-    if !errors().all(Drift::is_gone) {
+    if !errors().all(Drift::is_dismissed) {
         return Err(Error::Manifests(resolution.warnings));
     }
     let gone: Vec<Diagnostic> = errors().cloned().collect();

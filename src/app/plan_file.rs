@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Error, ManifestSet, PlanFileError, Planned, Session};
+use super::{Error, ManifestSet, Planned, Session, UnusablePlanFile};
 use crate::engine;
 use crate::manifest::{Declaration, Document};
 use crate::model::{PortalId, UserId};
@@ -73,10 +73,10 @@ pub fn check_plan_file(
     portal: &PortalId,
     declaration: Option<&Declaration>,
     now: Timestamp,
-) -> Result<(), PlanFileError> {
+) -> Result<(), UnusablePlanFile> {
     check_binding(content.binding(), portal, now)?;
     match declaration.and_then(|declaration| engine::difference(content, declaration)) {
-        Some(difference) => Err(PlanFileError::OtherManifests(difference)),
+        Some(difference) => Err(UnusablePlanFile::OtherManifests(difference)),
         None => Ok(()),
     }
 }
@@ -86,20 +86,20 @@ pub(super) fn check_binding(
     binding: PlanBinding<'_>,
     portal: &PortalId,
     now: Timestamp,
-) -> Result<(), PlanFileError> {
+) -> Result<(), UnusablePlanFile> {
     let PlanBinding { portal: planned, caller: _, created, expires } = binding;
     if planned != portal {
         let (planned, portal) = (planned.clone(), portal.clone());
-        return Err(PlanFileError::OtherPortal { planned, portal });
+        return Err(UnusablePlanFile::OtherPortal { planned, portal });
     }
     if binding.is_from_the_future(now) {
-        return Err(PlanFileError::FromTheFuture { created, now });
+        return Err(UnusablePlanFile::FromTheFuture { created, now });
     }
     if binding.is_expired(now) {
-        return Err(PlanFileError::Expired(expires));
+        return Err(UnusablePlanFile::Expired(expires));
     }
     if binding.lasts_too_long() {
-        return Err(PlanFileError::LastsTooLong { created, expires });
+        return Err(UnusablePlanFile::LastsTooLong { created, expires });
     }
     Ok(())
 }
@@ -110,5 +110,5 @@ pub(super) fn check_caller(session: &Session, binding: PlanBinding<'_>) -> Resul
     if planned == caller {
         return Ok(());
     }
-    Err(Error::PlanFile(Box::new(PlanFileError::OtherCaller { planned, caller })))
+    Err(Error::PlanFile(Box::new(UnusablePlanFile::OtherCaller { planned, caller })))
 }

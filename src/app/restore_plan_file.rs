@@ -14,7 +14,7 @@ use super::plan_file::{check_binding, check_caller};
 use super::planned_restore::PlannedRestoreRun;
 use super::restore::ApprovedRestore;
 use super::restore_plan::{RestoreSelection, plan_restore};
-use super::{Error, PlanFileError, RestoredRun, Session, TargetFilter, run};
+use super::{Error, RestoredRun, Session, TargetFilter, UnusablePlanFile, run};
 use crate::engine::{self, CheckedRestorePlan, NewerLayouts};
 use crate::model::PortalId;
 use crate::ports::PlannedCard;
@@ -48,7 +48,7 @@ pub fn check_restore_plan_file(
     content: &RestorePlanContent,
     portal: &PortalId,
     now: Timestamp,
-) -> Result<(), PlanFileError> {
+) -> Result<(), UnusablePlanFile> {
     check_binding(content.binding(), portal, now)
 }
 

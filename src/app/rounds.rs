@@ -9,7 +9,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 /// End of the round of one portal.
 #[derive(Debug, PartialEq, Eq)]
-pub enum RoundEnd<T> {
+pub enum PortalRound<T> {
     /// It ended by itself.
     Ended(T),
     /// It took longer than its deadline, and was dropped.
@@ -28,7 +28,7 @@ pub async fn rounds<I, T, F: Future<Output = T>>(
     concurrency: usize,
     deadline: Option<Duration>,
     work: impl Fn(I) -> F,
-) -> Vec<RoundEnd<T>> {
+) -> Vec<PortalRound<T>> {
     let one = async |(index, item): (usize, I)| {
         // The item is consumed by the round, and nothing else of it is used after a panic.
         let round = AssertUnwindSafe(async { work(item).await }).catch_unwind();
@@ -36,16 +36,16 @@ pub async fn rounds<I, T, F: Future<Output = T>>(
             None => round.await,
             Some(deadline) => match tokio::time::timeout(deadline, round).await {
                 Ok(ended) => ended,
-                Err(_) => return (index, RoundEnd::Late),
+                Err(_) => return (index, PortalRound::Late),
             },
         };
         match ended {
-            Ok(value) => (index, RoundEnd::Ended(value)),
-            Err(panic) => (index, RoundEnd::Panicked(panic_text(panic.as_ref()))),
+            Ok(value) => (index, PortalRound::Ended(value)),
+            Err(panic) => (index, PortalRound::Panicked(panic_text(panic.as_ref()))),
         }
     };
     let all = stream::iter(items.into_iter().enumerate()).map(one);
-    let mut ends: Vec<(usize, RoundEnd<T>)> =
+    let mut ends: Vec<(usize, PortalRound<T>)> =
         all.buffer_unordered(concurrency.max(1)).collect().await;
     ends.sort_by_key(|(index, _)| *index);
     ends.into_iter().map(|(_, end)| end).collect()
@@ -79,9 +79,9 @@ mod tests {
         let ends = rounds(0..10, 4, Some(Duration::from_secs(60)), work).await;
         for (index, end) in (0..).zip(ends) {
             let expected = match index {
-                3 => RoundEnd::Late,
-                5 => RoundEnd::Panicked("round 5".to_owned()),
-                _ => RoundEnd::Ended(index),
+                3 => PortalRound::Late,
+                5 => PortalRound::Panicked("round 5".to_owned()),
+                _ => PortalRound::Ended(index),
             };
             assert_eq!(end, expected);
         }

@@ -22,7 +22,7 @@ pub(super) enum NamedPlan {
 
 impl NamedPlan {
     /// Gives a failure the remedy for plan files of this kind.
-    pub(super) fn word(&self, failure: CliError) -> CliError {
+    pub(super) fn with_hint(&self, failure: CliError) -> CliError {
         match self {
             Self::Apply(..) => failure,
             Self::Restore(_) => failure.of_restore(),

@@ -16,8 +16,8 @@ use super::signals::{Interrupt, interrupted};
 use super::sources::{self, LoadedManifests};
 use super::ui::Ui;
 use crate::app::{
-    Approval, Declined, Error, NarrowingError, Observer, PersonSelector, Phase, PlanFileError,
-    Unmatched, Warning,
+    Approval, Declined, Error, NarrowingError, Observer, PersonSelector, Phase, Unmatched,
+    UnusablePlanFile, Warning,
 };
 use crate::diagnostic::visible;
 use crate::i18n::Text;
@@ -384,29 +384,29 @@ pub(super) fn declined_error(declined: Declined) -> CliError {
 }
 
 /// Words the reason why a plan file cannot be used.
-pub(super) fn plan_file_error(problem: PlanFileError) -> CliError {
+pub(super) fn plan_file_error(problem: UnusablePlanFile) -> CliError {
     CliError::plan_file(match problem {
-        PlanFileError::OtherPortal { planned, portal } => tr!(
+        UnusablePlanFile::OtherPortal { planned, portal } => tr!(
             "the plan file is for the portal {}, and the webhook is one of {portal}",
             planned.as_str(),
             portal
         ),
-        PlanFileError::FromTheFuture { created, now } => tr!(
+        UnusablePlanFile::FromTheFuture { created, now } => tr!(
             "the plan file was made at {}, and here it is {}: the clock of one of the machines is wrong",
             format_time(created),
             format_time(now)
         ),
-        PlanFileError::Expired(expires) => {
+        UnusablePlanFile::Expired(expires) => {
             tr!("the plan file expired at {}", format_time(expires))
         }
-        PlanFileError::LastsTooLong { created, expires } => tr!(
+        UnusablePlanFile::LastsTooLong { created, expires } => tr!(
             "the plan file of {} may be used until {}, and no plan may be used for longer than {days} days",
             format_time(created),
             format_time(expires),
             days = MAX_PLAN_AGE.as_hours() / 24
         ),
-        PlanFileError::OtherManifests(difference) => difference,
-        PlanFileError::OtherCaller { planned, caller } => {
+        UnusablePlanFile::OtherManifests(difference) => difference,
+        UnusablePlanFile::OtherCaller { planned, caller } => {
             return CliError::plan_file(tr!(
                 "the plan file was made as user {}, and this webhook acts as user {}",
                 planned.get(),

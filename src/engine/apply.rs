@@ -38,7 +38,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
     executor.add(tasks);
     executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()).await;
     executor.work(stop).await;
-    executor.finish(&planned, stop, |outcomes| marks(plan, outcomes)).await
+    executor.finish(&planned, stop, |outcomes| ledger_updates(plan, outcomes)).await
 }
 
 fn task(target: &PlannedTarget, options: ExecuteOptions) -> CardTask {
@@ -55,7 +55,7 @@ fn task(target: &PlannedTarget, options: ExecuteOptions) -> CardTask {
 
 /// Returns the marks for targets in mode `once`: those that were verified in this run, and no
 /// others.
-fn marks(
+fn ledger_updates(
     plan: &Plan,
     outcomes: &BTreeMap<CardKey, Outcome>,
 ) -> Vec<(Generation, CardKey, LedgerEntry)> {

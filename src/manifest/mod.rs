@@ -25,8 +25,8 @@ pub use declaration::{
 
 pub use document_tree::MAX_FILE_BYTES;
 pub use fleet::{
-    Fleet, FleetFiles, FleetGuards, FleetPortal, FleetWave, LoadedFleet, Pause, PortalMode,
-    SecretReference, Selector, SelectorError, StopRule, load_fleet,
+    Fleet, FleetFiles, FleetGuards, FleetPortal, FleetWave, LabelSelector, LoadedFleet, Pause,
+    PortalMode, SecretReference, SelectorError, StopRule, load_fleet,
 };
 
 pub use crate::diagnostic::Source;

@@ -371,10 +371,6 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(YamlValue::Text(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<YamlValue, E> {
-        Ok(YamlValue::Text(value))
-    }
-
     fn visit_bytes<E: serde::de::Error>(self, _value: &[u8]) -> Result<YamlValue, E> {
         Err(E::custom("binary values have no use in a manifest"))
     }

@@ -121,7 +121,7 @@ impl fmt::Display for DriftKind {
 impl Drift {
     /// Returns `true` if a problem with the manifests means that the portal has changed: a named
     /// person, department or pipeline no longer exists.
-    pub fn is_gone(problem: &Diagnostic) -> bool {
+    pub fn is_dismissed(problem: &Diagnostic) -> bool {
         matches!(
             problem.code,
             DiagnosticCode::UnknownPerson
@@ -136,7 +136,7 @@ impl Drift {
         )
     }
 
-    /// Derives drift from a plan; `gone` holds the problems for which [`Drift::is_gone`] is true.
+    /// Derives drift from a plan; `gone` holds the problems for which [`Drift::is_dismissed`] is true.
     pub fn from_plan(plan: &Plan, gone: Vec<Diagnostic>) -> Self {
         let kind = |target: &PlannedTarget| match (&target.decision, target.once) {
             (_, Some(state)) => DriftKind::from_once_state(state),

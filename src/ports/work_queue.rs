@@ -142,7 +142,7 @@ pub struct LaneLimits {
 
 impl LaneLimits {
     /// Returns the limit of a lane.
-    pub fn of(&self, lane: QueueLane) -> usize {
+    pub fn limit(&self, lane: QueueLane) -> usize {
         match lane {
             QueueLane::Healthy => self.healthy,
             QueueLane::Failing => self.failing,

@@ -15,7 +15,7 @@ const FEW_ALIKE: usize = 2;
 pub(super) fn fold_alike<'r, 'a>(rows: &[&'r Row<'a>]) -> Vec<(&'r Row<'a>, usize)> {
     let alike = |row: &Row<'a>| {
         let is_held = row.group == Some(RowGroup::Held);
-        row.key.filter(|_| is_held).map(|key| (key.kind, row.told().to_string()))
+        row.key.filter(|_| is_held).map(|key| (key.kind, row.reason_text().to_string()))
     };
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     rows.iter().filter_map(|row| alike(row)).for_each(|kind| *counts.entry(kind).or_insert(0) += 1);

@@ -326,7 +326,7 @@ impl<'a> Row<'a> {
 
     /// Returns the reason for people; in mode `once` with the state of the card, where the reason
     /// does not say it already.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn reason_text(&self) -> String {
         match (self.group, self.once) {
             (Some(RowGroup::Reset), Some(state)) => format!("{}; {state}", self.text),
             (Some(RowGroup::Held), Some(state)) => format!("{state}: {}", self.text),

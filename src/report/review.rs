@@ -36,14 +36,14 @@ pub(super) enum VisibleCard {
 /// Plan for its reviewer: groups of cards with the same layout.
 pub(super) struct Review<'a> {
     /// The groups; the largest comes first.
-    pub(super) groups: Vec<CardGroup<'a>>,
+    pub(super) groups: Vec<LayoutGroup<'a>>,
     /// The position of each card's group.
     positions: BTreeMap<CardKey, usize>,
 }
 
 /// Cards to be reset that have the same layout. A plan may have thousands of groups, so the
 /// contents of cards are made when a format asks for them.
-pub(super) struct CardGroup<'a> {
+pub(super) struct LayoutGroup<'a> {
     plan: &'a Plan,
     labels: &'a CardLabels,
     /// The layout; `None` for cards that are reset without reading.
@@ -124,8 +124,8 @@ impl<'a> Review<'a> {
             groups.entry((target.key.kind.entity_type(), digest)).or_default().push(target);
         }
         let mut kinds = BTreeMap::new();
-        let group = |targets| CardGroup::new(plan, labels, targets, &mut kinds);
-        let mut groups: Vec<CardGroup<'_>> = groups.into_values().map(group).collect();
+        let group = |targets| LayoutGroup::new(plan, labels, targets, &mut kinds);
+        let mut groups: Vec<LayoutGroup<'_>> = groups.into_values().map(group).collect();
         // Common cards affect the most people.
         groups.sort_by_key(|group| {
             let is_common = group.targets.iter().any(|target| target.key.user().is_none());
@@ -142,7 +142,7 @@ impl<'a> Review<'a> {
 
 impl<'a> Review<'a> {
     /// Returns the group of a card.
-    pub(super) fn group_of(&self, key: CardKey) -> Option<&CardGroup<'a>> {
+    pub(super) fn group_of(&self, key: CardKey) -> Option<&LayoutGroup<'a>> {
         self.groups.get(*self.positions.get(&key)?)
     }
 
@@ -163,7 +163,7 @@ impl<'a> Review<'a> {
         notes.push(tr!(
             "RUN is the id that the report of the apply names; `--user ID` in place of `--all` restores one person."
         ));
-        let is_common_card = |group: &CardGroup<'_>| {
+        let is_common_card = |group: &LayoutGroup<'_>| {
             group.afterwards.iter().any(|after| group.is_common_card(after))
         };
         if self.groups.iter().any(is_common_card) {
@@ -179,7 +179,7 @@ impl<'a> Review<'a> {
     }
 }
 
-impl<'a> CardGroup<'a> {
+impl<'a> LayoutGroup<'a> {
     /// Returns what is seen in place of a card of the group.
     pub(super) fn after(&self, key: CardKey) -> Option<&Rc<Afterwards>> {
         self.afterwards.iter().find(|after| after.is_seen_after(key))

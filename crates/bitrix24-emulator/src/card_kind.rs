@@ -95,7 +95,7 @@ const WITHOUT_CARD: &[(i64, &str)] = &[
 
 impl CardKind {
     /// Returns the kind of a number that has a card; `None` for any other number.
-    pub(super) fn of(state: &PortalState, number: i64) -> Option<Self> {
+    pub(super) fn from_number(state: &PortalState, number: i64) -> Option<Self> {
         match number {
             1 => Some(Self::Lead),
             2 => Some(Self::Deal),
@@ -112,7 +112,7 @@ impl CardKind {
     pub(super) fn of_call(state: &PortalState, parameters: &PhpArray) -> Result<Self, MethodError> {
         let number =
             first(parameters, &["entityTypeId", "ENTITY_TYPE_ID"]).map_or(0, PhpValue::to_int);
-        if let Some(kind) = Self::of(state, number) {
+        if let Some(kind) = Self::from_number(state, number) {
             return Ok(kind);
         }
         let known = WITHOUT_CARD.iter().find(|(known, _)| *known == number);

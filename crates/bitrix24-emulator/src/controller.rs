@@ -43,7 +43,7 @@ pub(super) fn not_found() -> MethodError {
 
 /// Returns the kind of a method for the entries of a type, which knows types of the portal only.
 pub(super) fn existing_kind(state: &PortalState, number: i64) -> Result<CardKind, MethodError> {
-    CardKind::of(state, number)
+    CardKind::from_number(state, number)
         .filter(|kind| !matches!(kind, CardKind::Document(_)) || state.type_row(number).is_some())
         .ok_or_else(not_found)
 }

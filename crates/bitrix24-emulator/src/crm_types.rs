@@ -125,7 +125,7 @@ fn readable(
     row: Option<&TypeRow>,
 ) -> Result<PhpValue, MethodError> {
     let row = row.ok_or_else(no_type)?;
-    let kind = CardKind::of(state, row.entity_type_id).ok_or_else(no_type)?;
+    let kind = CardKind::from_number(state, row.entity_type_id).ok_or_else(no_type)?;
     if state.is_crm_admin(caller) || !state.listed_pipelines(caller, kind).is_empty() {
         return Ok(row.full_record(state.release));
     }

@@ -9,7 +9,7 @@ use super::output::OutputArgs;
 use super::plans::plan_age;
 use crate::cli::output_format::Output;
 use crate::cli::value_parsers::{self, Until};
-use crate::manifest::Selector;
+use crate::manifest::LabelSelector;
 use crate::model::{Digest, PortalId};
 
 /// Arguments of `fleet`.
@@ -100,7 +100,7 @@ pub(in crate::cli) struct FleetFilesArgs {
     files: Vec<PathBuf>,
     /// Only portals with these labels: ring=canary,country!=de or "country in (de,at)"
     #[arg(long, short = 'l', value_name = "LABELS", value_parser = selector)]
-    pub(in crate::cli) selector: Option<Selector>,
+    pub(in crate::cli) selector: Option<LabelSelector>,
 }
 
 impl FleetFilesArgs {
@@ -247,7 +247,7 @@ pub(in crate::cli) struct FleetPortalsArgs {
     pub(in crate::cli) portals: Vec<PortalId>,
     /// All portals of the published fleet with these labels
     #[arg(long, short = 'l', value_name = "LABELS", value_parser = selector, conflicts_with = "portals")]
-    pub(in crate::cli) selector: Option<Selector>,
+    pub(in crate::cli) selector: Option<LabelSelector>,
     /// Published fleet, if the store has several
     #[arg(long = "fleet", value_name = "NAME")]
     pub(in crate::cli) name: Option<String>,
@@ -315,6 +315,6 @@ fn portal(text: &str) -> Result<PortalId, String> {
 }
 
 /// Parses a selector of labels.
-fn selector(text: &str) -> Result<Selector, String> {
-    Selector::parse(text).map_err(|problem| problem.to_string())
+fn selector(text: &str) -> Result<LabelSelector, String> {
+    LabelSelector::parse(text).map_err(|problem| problem.to_string())
 }

@@ -19,7 +19,7 @@ pub(in crate::cli) struct RestoreArgs {
     #[arg(value_name = "RUN|PLAN")]
     pub(in crate::cli) run: String,
     #[command(flatten)]
-    pub(in crate::cli) filter: TargetFilter,
+    pub(in crate::cli) filter: TargetFilterArgs,
     #[command(flatten)]
     pub(in crate::cli) view: PlanView,
     /// Overwrite layouts that are newer than the backup; they are backed up first
@@ -58,7 +58,7 @@ impl RestorePreviewArgs {
 
 /// Filter of a run's cards.
 #[derive(Args, Clone, Debug)]
-pub(in crate::cli) struct TargetFilter {
+pub(in crate::cli) struct TargetFilterArgs {
     /// Every card that the run changed
     #[arg(long, visible_alias = "everything", conflicts_with_all = ["user", "department", "common"])]
     pub(in crate::cli) all: bool,
@@ -76,7 +76,7 @@ pub(in crate::cli) struct TargetFilter {
     pub(in crate::cli) kind: Option<CardKind>,
 }
 
-impl TargetFilter {
+impl TargetFilterArgs {
     /// Returns `true` if no card is named.
     pub(in crate::cli) fn is_empty(&self) -> bool {
         let Self { all, user, department, common, kind } = self;

@@ -32,7 +32,7 @@ pub(in crate::cli) async fn run(
     let outcome = async {
         let manifest = match find_input(arguments, interrupt).await? {
             Input::PlanFile(path, bytes) => {
-                let plan = apply_plan_file::NamedPlan { path, bytes };
+                let plan = apply_plan_file::GivenPlan { path, bytes };
                 return apply_plan_file::run_with(&outputs, global, arguments, plan, interrupt)
                     .await;
             }

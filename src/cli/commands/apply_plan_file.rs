@@ -20,7 +20,7 @@ use crate::records::plan_file::{PlanFile, PlanFileContent};
 use crate::report::{Commit, PlanReport, ReportedRun, Subject};
 
 /// Plan file that the command line names, and its bytes.
-pub(super) struct NamedPlan {
+pub(super) struct GivenPlan {
     pub(super) path: PathBuf,
     pub(super) bytes: Vec<u8>,
 }
@@ -30,7 +30,7 @@ pub(super) async fn run_with(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     arguments: &ApplyArgs,
-    NamedPlan { path, bytes }: NamedPlan,
+    GivenPlan { path, bytes }: GivenPlan,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
     if arguments.policy_args.blind_reset {

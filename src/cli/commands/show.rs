@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::app::{self, PlanFileError, ReviewedPlanFile, ReviewedRestore};
+use crate::app::{self, ReviewedPlanFile, ReviewedRestore, UnusablePlanFile};
 use crate::cli::args::{GlobalArgs, ShowArgs};
 use crate::cli::commands::history;
 use crate::cli::env::WebhookAccess;
@@ -108,8 +108,8 @@ async fn show_plan(
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
     if endpoint.name() != portal {
         let (planned, portal) = (portal.clone(), endpoint.name().clone());
-        let problem = PlanFileError::OtherPortal { planned, portal };
-        return Err(named.word(plan_file_error(problem)));
+        let problem = UnusablePlanFile::OtherPortal { planned, portal };
+        return Err(named.with_hint(plan_file_error(problem)));
     }
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
     let work = async |session: &Session| {
@@ -126,7 +126,7 @@ async fn show_plan(
                     .map(PlanReview::Restore)
             }
         };
-        let review = review.map_err(|error| named.word(use_case_error(session, error)))?;
+        let review = review.map_err(|error| named.with_hint(use_case_error(session, error)))?;
         write_plan(outputs, &named, used, &review)
     };
     session.run_and_close(outputs.ui, work).await?;

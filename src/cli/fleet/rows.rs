@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::app::RoundEnd;
+use crate::app::PortalRound;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::i18n::Text;
@@ -126,7 +126,7 @@ pub(in crate::cli) fn failed(mut row: PortalRow, failure: &CliError) -> PortalRo
 
 /// Returns the row of a round: that of its end, or one that tells why it had none.
 pub(in crate::cli) fn ended<T>(
-    end: RoundEnd<Result<T, CliError>>,
+    end: PortalRound<Result<T, CliError>>,
     planned: PortalRow,
     into_row: impl FnOnce(T, PortalRow) -> PortalRow,
 ) -> PortalRow {
@@ -136,10 +136,10 @@ pub(in crate::cli) fn ended<T>(
         row
     };
     match end {
-        RoundEnd::Ended(Ok(value)) => into_row(value, planned),
-        RoundEnd::Ended(Err(failure)) => failed(planned, &failure),
-        RoundEnd::Late => with_cause(&tr!("no end within --portal-deadline")),
-        RoundEnd::Panicked(text) => {
+        PortalRound::Ended(Ok(value)) => into_row(value, planned),
+        PortalRound::Ended(Err(failure)) => failed(planned, &failure),
+        PortalRound::Late => with_cause(&tr!("no end within --portal-deadline")),
+        PortalRound::Panicked(text) => {
             with_cause(&tr!("internal error: {text}; please report it", text))
         }
     }

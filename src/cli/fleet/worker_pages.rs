@@ -6,7 +6,7 @@ use hyper::StatusCode;
 
 use crate::cli::http_server::{Routes, TextResponse};
 use crate::cli::metrics::Traffic;
-use crate::fleet::worker::{RoundEnding, WorkerReport, WorkerSettings, WorkerStatus};
+use crate::fleet::worker::{RoundEnding, WorkerSettings, WorkerSnapshot, WorkerStatus};
 use crate::ports::{QueueLane, QueueOverview};
 use crate::report::{WorkerNumbers, worker_metrics};
 
@@ -43,7 +43,7 @@ impl WorkerPages {
         }
     }
 
-    fn numbers(&self, report: &WorkerReport) -> WorkerNumbers {
+    fn numbers(&self, report: &WorkerSnapshot) -> WorkerNumbers {
         let count = |ending: RoundEnding| report.endings.get(&ending).copied().unwrap_or_default();
         let lane = |lane: QueueLane| report.in_use.get(&lane).map_or(0, |count| *count as u64);
         let (portals, failing, oldest_overdue) = match report.overview {

@@ -123,8 +123,8 @@ impl Rounds for WorkerRounds<'_> {
 
     fn failed(&self, claim: &Claim, failure: RoundFailure) -> RoundResult {
         let end = match failure {
-            RoundFailure::Late(_) => app::RoundEnd::<Result<(), CliError>>::Late,
-            RoundFailure::Panicked(text) => app::RoundEnd::Panicked(text),
+            RoundFailure::Late(_) => app::PortalRound::<Result<(), CliError>>::Late,
+            RoundFailure::Panicked(text) => app::PortalRound::Panicked(text),
         };
         let fleet = self.fleets.get(claim.revision);
         let row = fleet.as_ref().and_then(|fleet| {

@@ -27,5 +27,5 @@ pub use crate::ports::{LeasePermit, Moment};
 pub use round::{RoundControl, RoundFailure, RoundOutcome, Rounds};
 pub use schedule::{due_after_failure, due_after_success};
 pub use settings::{LeaseTimes, WorkerSettings};
-pub use status::{RoundEnding, WorkerReport, WorkerStatus};
+pub use status::{RoundEnding, WorkerSnapshot, WorkerStatus};
 pub use work::work;

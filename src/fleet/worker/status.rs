@@ -58,7 +58,7 @@ struct State {
 
 /// Status at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WorkerReport {
+pub struct WorkerSnapshot {
     /// Slots in use, by lane.
     pub in_use: BTreeMap<QueueLane, usize>,
     /// Ended claims, by way.
@@ -73,7 +73,7 @@ pub struct WorkerReport {
     pub is_draining: bool,
 }
 
-impl WorkerReport {
+impl WorkerSnapshot {
     /// Returns `true` if claims and heartbeats were answered within the time in which a lease must
     /// be extended, or the worker ends.
     pub fn is_healthy(&self, settings: &WorkerSettings) -> bool {
@@ -90,9 +90,9 @@ impl WorkerReport {
 
 impl WorkerStatus {
     /// Returns the present status.
-    pub fn report(&self) -> WorkerReport {
+    pub fn report(&self) -> WorkerSnapshot {
         let state = self.state();
-        WorkerReport {
+        WorkerSnapshot {
             in_use: state.in_use.clone(),
             endings: state.endings.clone(),
             overview: state.overview,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
-use super::selector::Selector;
+use super::selector::LabelSelector;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::manifest::declaration::{Declaration, Located};
 use crate::model::{PortalId, SourceLocation};
@@ -212,7 +212,7 @@ pub(super) struct Wave {
 #[derive(Debug)]
 pub(super) enum WaveRule {
     /// Those that a selector matches.
-    Select(Selector),
+    Select(LabelSelector),
     /// This share of the whole fleet.
     Percent(u32),
     /// All that are left.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::content::{FleetGuards, Pause, PortalMode, SecretReference, StopRule, Wave, WaveRule};
-use super::selector::{Selector, is_key, is_value};
+use super::selector::{LabelSelector, is_key, is_value};
 use crate::diagnostic::DiagnosticCode;
 use crate::i18n::Text;
 use crate::manifest::declaration::Located;
@@ -347,12 +347,14 @@ fn wave(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Wave> {
     Some(Wave { name: Located { value, place }, takes, settle: settle.unwrap_or_default() })
 }
 
-fn select(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Selector> {
+fn select(finder: &mut Finder<'_>, node: &YamlNode) -> Option<LabelSelector> {
     let parsed = match &node.value {
-        YamlValue::Text(text) => Selector::parse(text).map_err(|error| Text::from_display(&error)),
+        YamlValue::Text(text) => {
+            LabelSelector::parse(text).map_err(|error| Text::from_display(&error))
+        }
         _ => match labels(finder, node, "select") {
             labels if labels.is_empty() => Err(tr!("the selector is empty")),
-            labels => Ok(Selector::of_labels(labels)),
+            labels => Ok(LabelSelector::of_labels(labels)),
         },
     };
     if let Err(message) = &parsed {

@@ -16,4 +16,4 @@ pub use content::{
     StopRule,
 };
 pub use load::{FleetFiles, load_fleet};
-pub use selector::{Selector, SelectorError};
+pub use selector::{LabelSelector, SelectorError};

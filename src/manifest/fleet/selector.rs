@@ -7,9 +7,9 @@ use thiserror::Error;
 /// Maximum length of a key or a value, in bytes.
 const MAX_LENGTH: usize = 63;
 
-/// Selector: requirements that all must hold.
+/// Selector of portals by their labels: requirements that all must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selector(Vec<Requirement>);
+pub struct LabelSelector(Vec<Requirement>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Requirement {
@@ -31,7 +31,7 @@ pub enum SelectorError {
     Requirement(String),
 }
 
-impl Selector {
+impl LabelSelector {
     /// Parses a selector such as `ring=canary,country!=de` or `country in (de,at)`.
     ///
     /// # Errors
@@ -142,16 +142,16 @@ mod tests {
             ("!size,!tier", true),
             ("!ring", false),
         ] {
-            assert_eq!(Selector::parse(text).unwrap().matches(&labels), matches, "{text}");
+            assert_eq!(LabelSelector::parse(text).unwrap().matches(&labels), matches, "{text}");
         }
     }
 
     #[test]
     fn selector_that_cannot_be_read_is_refused() {
-        assert_eq!(Selector::parse(" "), Err(SelectorError::Empty));
+        assert_eq!(LabelSelector::parse(" "), Err(SelectorError::Empty));
         for text in ["ring=canary,", "=x", "a b", "a of (b)", "in (a)", "a=b c", "a=(b)", "a in b"]
         {
-            let error = Selector::parse(text).unwrap_err();
+            let error = LabelSelector::parse(text).unwrap_err();
             assert!(matches!(error, SelectorError::Requirement(_)), "{text}: {error:?}");
         }
     }

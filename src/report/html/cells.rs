@@ -71,12 +71,12 @@ impl Badge {
             (None, Some(RowGroup::CustomizedAgain)) => {
                 Self { label: tr!("customized again").into(), tone: "amber", off: false }
             }
-            (None, _) => Self::of(row.word),
+            (None, _) => Self::from_word(row.word),
         }
     }
 
     /// Returns the badge of a word.
-    pub(super) fn of(word: &'static str) -> Self {
+    pub(super) fn from_word(word: &'static str) -> Self {
         let (label, tone, off) = match word {
             "reset" => (tr!("reset"), "red", false),
             "restore" => (tr!("put back"), "green", false),

@@ -106,7 +106,9 @@ impl<'a> Table<'a> {
             reasons: BTreeMap::new(),
         };
         if report.is_some() && model.drift.is_none() {
-            for badge in [Badge::of("reset"), Badge::of("hold"), Badge::of("keep")] {
+            for badge in
+                [Badge::from_word("reset"), Badge::from_word("hold"), Badge::from_word("keep")]
+            {
                 builder.table.badges.push(badge);
             }
         }
@@ -218,7 +220,7 @@ impl<'a> Builder<'a> {
             }
             (None, ..) => None,
         };
-        let told = if self.privacy.replaces() { row.reason.to_owned() } else { row.told() };
+        let told = if self.privacy.replaces() { row.reason.to_owned() } else { row.reason_text() };
         let name = self.privacy.person(row.name);
         let (name, key_text) = (self.text(&name), self.text(&key.to_string()));
         let cells = [

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::Layout;
 use crate::plan::Plan;
 use crate::report::card_view::{CardContent, FieldView, SectionView};
-use crate::report::review::{Afterwards, CardGroup, Review, VisibleCard};
+use crate::report::review::{Afterwards, LayoutGroup, Review, VisibleCard};
 
 /// Content of a card.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -129,7 +129,7 @@ fn key_of(after: &Afterwards, plan: &Plan) -> Option<String> {
 }
 
 impl GroupJson {
-    fn new(group: &CardGroup<'_>, plan: &Plan) -> Self {
+    fn new(group: &LayoutGroup<'_>, plan: &Plan) -> Self {
         Self {
             layout: group.layout.map(|layout| layout.digest().to_string()),
             cards: group.targets.len(),
@@ -145,7 +145,7 @@ impl GroupJson {
 }
 
 impl AfterwardsJson {
-    fn new(group: &CardGroup<'_>, after: &Afterwards, layout: Option<String>) -> Self {
+    fn new(group: &LayoutGroup<'_>, after: &Afterwards, layout: Option<String>) -> Self {
         let comparison = group.compare(after);
         let codes = |fields: &[FieldView]| fields.iter().map(|field| field.code.clone()).collect();
         Self {

@@ -9,7 +9,7 @@ use crate::model::{CardKey, UserId};
 use crate::plan::Plan;
 use crate::report::card_view::FieldView;
 use crate::report::review::{
-    Afterwards, CardGroup, Comparison, Review, departments_of, kind_lines,
+    Afterwards, Comparison, LayoutGroup, Review, departments_of, kind_lines,
 };
 
 /// Number of people of a group that are named.
@@ -67,7 +67,7 @@ struct People {
 }
 
 impl People {
-    fn new(group: &CardGroup<'_>, plan: &Plan) -> Self {
+    fn new(group: &LayoutGroup<'_>, plan: &Plan) -> Self {
         // The targets are sorted, so a person's cards are neighbors.
         let mut people: Vec<(Option<UserId>, Vec<CardKey>)> = Vec::new();
         for target in &group.targets {
@@ -99,7 +99,7 @@ impl People {
 }
 
 /// Returns what is seen after the reset, and how much changes.
-fn afterwards(plan: &Plan, group: &CardGroup<'_>, after: &Afterwards) -> String {
+fn afterwards(plan: &Plan, group: &LayoutGroup<'_>, after: &Afterwards) -> String {
     let mut text = String::new();
     if group.afterwards.len() > 1 {
         let _ = write!(text, "{} ({}): ", after.kind(&plan.kinds, short), group.cards(after));
@@ -143,7 +143,7 @@ fn field(field: &FieldView) -> String {
     }
 }
 
-fn before_and_after(text: &mut String, plan: &Plan, group: &CardGroup<'_>) {
+fn before_and_after(text: &mut String, plan: &Plan, group: &LayoutGroup<'_>) {
     let (title, size) = (group.title(short), group.size());
     let _ = writeln!(text, "\n<details><summary>{title}: {size}</summary>");
     let mut shown = None;

@@ -109,7 +109,7 @@ fn targets(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
         if text.len() > detail.limit {
             return;
         }
-        let (name, what) = (short(row.name), short(&row.told()));
+        let (name, what) = (short(row.name), short(&row.reason_text()));
         let place = row.origin.map(place).unwrap_or_default();
         let _ = writeln!(text, "| {} | {name} | {what} | {place} |", key(row));
         if *more > 0 {

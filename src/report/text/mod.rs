@@ -78,7 +78,7 @@ fn planned<'a>(row: &Row<'a>, content: DiffDetail) -> Option<Line<'a>> {
         Some(CheckResult::Skipped) => (WARNING, tr!("keep").into()),
         _ => (Style::new(), tr!("reset").into()),
     };
-    let text = visible(&row.told()).into_owned();
+    let text = visible(&row.reason_text()).into_owned();
     let mut below = format!("       {}\n", visible(&from.unwrap_or_default()));
     match content {
         DiffDetail::Hidden => {}

@@ -137,7 +137,7 @@ fn line<'a>(
         );
         writeln!(below, "       {FAINT}{more}{FAINT:#}").ok()?;
     }
-    let text = visible(&row.told()).into_owned();
+    let text = visible(&row.reason_text()).into_owned();
     Some(Line { style, word: word.into(), key, name: row.name, text, below })
 }
 

@@ -53,7 +53,7 @@ fn line<'a>(row: &Row<'a>, content: DiffDetail) -> Option<Line<'a>> {
         (Some(RowGroup::PutBack), _) => (ADDED, tr!("put")),
         _ => (FAINT, tr!("keep")),
     };
-    let text = visible(&row.told()).into_owned();
+    let text = visible(&row.reason_text()).into_owned();
     let below = match content {
         DiffDetail::Hidden => String::new(),
         DiffDetail::Shown => layouts(row),

@@ -13,7 +13,7 @@ use crate::plan::{Plan, PlannedTarget};
 use crate::report::card_view::FieldView;
 use crate::report::escape::visible_line;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
-use crate::report::review::{Afterwards, CardGroup, Review, departments_of};
+use crate::report::review::{Afterwards, LayoutGroup, Review, departments_of};
 use crate::report::style::{ADDED, FAINT, PLACE, REMOVED};
 use crate::report::{Commit, DiffDetail, Grouping, PlanReport, RenderOptions, visible};
 
@@ -54,7 +54,7 @@ pub(super) fn write(
 
 fn write_group(
     out: &mut String,
-    group: &CardGroup<'_>,
+    group: &LayoutGroup<'_>,
     report: &PlanReport<'_>,
     content: DiffDetail,
 ) -> fmt::Result {
@@ -93,7 +93,7 @@ fn write_group(
 
 fn single<'a>(
     row: &Row<'a>,
-    group: &CardGroup<'_>,
+    group: &LayoutGroup<'_>,
     report: &PlanReport<'_>,
     content: DiffDetail,
 ) -> Option<Line<'a>> {
@@ -108,8 +108,8 @@ fn single<'a>(
     }
     let departments = departments(report, target);
     let text = match departments.as_str() {
-        "" => visible(&row.told()).into_owned(),
-        departments => format!("{departments}; {}", visible(&row.told())),
+        "" => visible(&row.reason_text()).into_owned(),
+        departments => format!("{departments}; {}", visible(&row.reason_text())),
     };
     Some(Line { style: REMOVED, word: tr!("reset").into(), key, name: row.name, text, below })
 }
@@ -166,7 +166,7 @@ fn wrapped(out: &mut String, word: &str, names: &[String]) -> fmt::Result {
 fn before_and_after(
     out: &mut String,
     plan: &Plan,
-    group: &CardGroup<'_>,
+    group: &LayoutGroup<'_>,
     afterwards: &[Rc<Afterwards>],
 ) -> fmt::Result {
     let mut shown = None;

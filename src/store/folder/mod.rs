@@ -95,7 +95,7 @@ impl Folder {
 
     /// Returns the file of a record.
     pub(super) fn path(&self, place: &Place) -> PathBuf {
-        self.paths.of(place)
+        self.paths.path(place)
     }
 
     async fn run<T: Send + 'static>(
@@ -176,7 +176,7 @@ impl Folder {
                 // A folder without a run id as its name is foreign, and a run without a journal
                 // sent nothing.
                 let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
-                let has_journal = |run: &RunId| paths.of(&Place::Journal(run.clone())).exists();
+                let has_journal = |run: &RunId| paths.path(&Place::Journal(run.clone())).exists();
                 runs.extend(run.filter(has_journal));
             }
             Ok(runs)

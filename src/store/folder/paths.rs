@@ -44,7 +44,7 @@ impl StorePaths {
     }
 
     /// Returns the file of a record.
-    pub(in crate::store) fn of(&self, place: &Place) -> PathBuf {
+    pub(in crate::store) fn path(&self, place: &Place) -> PathBuf {
         let of_run = |run: &RunId, name| self.runs().join(run.as_str()).join(name);
         match place {
             Place::LimiterState => self.portal.join("limiter.json"),

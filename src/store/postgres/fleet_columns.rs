@@ -70,7 +70,7 @@ pub(super) struct PortalArrays {
 }
 
 impl PortalArrays {
-    pub(super) fn of(portals: &[PublishedPortal]) -> Self {
+    pub(super) fn new(portals: &[PublishedPortal]) -> Self {
         let pauses = || portals.iter().map(|portal| portal.pause.as_ref());
         Self {
             names: portals.iter().map(|one| one.portal.to_string()).collect(),

@@ -199,7 +199,7 @@ impl FleetState for PostgresFleets {
         if current != *expected {
             return Ok(Published::Overtaken(current));
         }
-        let arrays = PortalArrays::of(&publication.portals);
+        let arrays = PortalArrays::new(&publication.portals);
         let other = self.of_another_fleet(&transaction, publication, &arrays.names).await?;
         if let Some((portal, fleet)) = other {
             return Ok(Published::OfAnotherFleet(portal, fleet));

@@ -24,7 +24,7 @@ fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
     .wait()
     .unwrap();
     (
-        world.paths().of(&Place::Journal(samples::run())),
+        world.paths().path(&Place::Journal(samples::run())),
         world.store.journal(&samples::run()).wait().unwrap(),
     )
 }
@@ -132,7 +132,7 @@ fn flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
     let world = World::new();
     closed_run(&world);
     let layout = samples::layout("mine");
-    let path = world.paths().of(&Place::Backups(samples::run()));
+    let path = world.paths().path(&Place::Backups(samples::run()));
     samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
         put_quickly(&path, damaged);
         // A fresh store: the one before has an index.
@@ -154,7 +154,7 @@ fn backup_under_the_name_of_another_is_found() {
     let world = World::new();
     closed_run(&world);
     let (mine, yours) = (samples::layout("mine"), samples::layout("yours"));
-    let path = world.paths().of(&Place::Backups(samples::run()));
+    let path = world.paths().path(&Place::Backups(samples::run()));
     let text = fs::read_to_string(&path).unwrap();
     let json = text.trim_end().split_once(' ').unwrap().1;
     // A forgery with a valid checksum.
@@ -170,7 +170,7 @@ fn backup_that_makes_no_sense_keeps_no_other_from_being_read() {
     let world = World::new();
     closed_run(&world);
     let layout = samples::layout("mine");
-    let path = world.paths().of(&Place::Backups(samples::run()));
+    let path = world.paths().path(&Place::Backups(samples::run()));
     let sound = fs::read_to_string(&path).unwrap();
     let odd = crate::records::checked_line(r#"{"format":"recard.backup/v1","digest":"mine"}"#);
     put(&path, format!("{odd}{sound}").as_bytes());
@@ -197,7 +197,7 @@ fn backup_that_makes_no_sense_keeps_no_other_from_being_read() {
 fn journal_without_end_is_not_read() {
     let world = World::new();
     closed_run(&world);
-    let path = world.paths().of(&Place::Journal(samples::run()));
+    let path = world.paths().path(&Place::Journal(samples::run()));
     // A sparse file: nothing is written.
     fs::File::options().write(true).open(&path).unwrap().set_len((1 << 30) + 1).unwrap();
     let problem = world.store.journal(&samples::run()).wait().unwrap_err();
@@ -215,24 +215,24 @@ fn empty_files_are_damaged_and_not_empty_lists() {
     let paths = &world.paths();
     for path in [
         &journal,
-        &paths.of(&Place::Ledger),
-        &paths.of(&Place::LimiterState),
-        &paths.of(&Place::Selection),
-        &paths.of(&Place::ReadProof),
+        &paths.path(&Place::Ledger),
+        &paths.path(&Place::LimiterState),
+        &paths.path(&Place::Selection),
+        &paths.path(&Place::ReadProof),
     ] {
         put(path, b"");
     }
     assert!(matches!(world.store.journal(&samples::run()).wait(), Err(StoreError::Damaged { .. })));
     // Only the audit log shows that the run finished.
     assert_eq!(world.store.unfinished().wait().unwrap(), None);
-    put(&paths.of(&Place::Audit), b"");
+    put(&paths.path(&Place::Audit), b"");
     assert_eq!(world.store.unfinished().wait().unwrap(), Some(samples::run()));
     assert!(matches!(world.store.read_proof().wait(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.ledger().wait(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.limiter_state().wait(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.selections().wait(), Err(StoreError::Damaged { .. })));
     // Append-only files begin empty.
-    put(&paths.of(&Place::UsedPlans), b"");
+    put(&paths.path(&Place::UsedPlans), b"");
     assert_eq!(world.store.consumed_at(Digest::hash(b"plan")).wait().unwrap(), None);
 }
 
@@ -240,7 +240,7 @@ fn empty_files_are_damaged_and_not_empty_lists() {
 fn file_of_a_newer_recard_is_called_newer() {
     let world = World::new();
     drop(world.locked());
-    put(&world.paths().of(&Place::Ledger), br#"{"format":"recard.ledger/v9","more":[]}"#);
+    put(&world.paths().path(&Place::Ledger), br#"{"format":"recard.ledger/v9","more":[]}"#);
     let problem = world.store.ledger().wait().unwrap_err().to_string();
     assert!(
         problem.ends_with("has format version 9, and this recard knows versions up to 2"),
@@ -252,12 +252,12 @@ fn file_of_a_newer_recard_is_called_newer() {
 fn list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
     let world = World::new();
     let (one, two) = (Digest::hash(b"one"), Digest::hash(b"two"));
-    let path = world.paths().of(&Place::UsedPlans);
+    let path = world.paths().path(&Place::UsedPlans);
     let mut locked = world.locked();
     locked.consume_plan(one).wait().unwrap();
     let first = fs::read(&path).unwrap().len();
     // A process that is killed while it writes the list has not reached the audit log.
-    let audit_log = fs::read(world.paths().of(&Place::Audit)).unwrap();
+    let audit_log = fs::read(world.paths().path(&Place::Audit)).unwrap();
     locked.consume_plan(two).wait().unwrap();
     let bytes = fs::read(&path).unwrap();
     // A lost list alone loses no information.
@@ -265,7 +265,7 @@ fn list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
     assert!(world.store.consumed_at(two).wait().unwrap().is_some());
     assert!(matches!(locked.consume_plan(two).wait(), Err(ConsumePlanError::AlreadyUsed(_))));
     drop(locked);
-    put(&world.paths().of(&Place::Audit), &audit_log);
+    put(&world.paths().path(&Place::Audit), &audit_log);
     let mut locked = world.locked();
     for cut in first..bytes.len() {
         put(&path, &bytes[..cut]);
@@ -286,7 +286,7 @@ fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
     let world = World::new();
     closed_run(&world);
     world.locked().consume_plan(Digest::hash(b"plan")).wait().unwrap();
-    let path = world.paths().of(&Place::Audit);
+    let path = world.paths().path(&Place::Audit);
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(world.store.audit_entries().wait().unwrap().len(), 3);
@@ -320,7 +320,7 @@ fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
 fn flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
     let world = World::new();
     closed_run(&world);
-    let path = world.paths().of(&Place::Audit);
+    let path = world.paths().path(&Place::Audit);
     let bytes = fs::read(&path).unwrap();
     samples::flip_every_bit(&bytes, |damaged| {
         put_quickly(&path, damaged);
@@ -343,8 +343,8 @@ fn trail_of_another_portal_does_not_hold() {
         Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
     drop(other.lock(samples::owner(), clock()).wait().unwrap());
     put(
-        &world.paths_of(&other).of(&Place::Audit),
-        &fs::read(world.paths().of(&Place::Audit)).unwrap(),
+        &world.paths_of(&other).path(&Place::Audit),
+        &fs::read(world.paths().path(&Place::Audit)).unwrap(),
     );
     assert!(matches!(other.audit_entries().wait(), Err(StoreError::Damaged { .. })));
 }

@@ -19,30 +19,6 @@ fn lock_of(owner: LockOwner) -> Vec<u8> {
 }
 
 #[test]
-fn lock_has_one_holder_and_names_it_to_the_other() {
-    let world = World::new();
-    let (locked, note) = world.lock_as(samples::owner()).unwrap();
-    assert_eq!(note, None);
-    let Err(StoreError::Locked(owner)) = world.lock_as(other()) else {
-        panic!("two hold the lock")
-    };
-    assert_eq!(owner, samples::owner());
-    assert_eq!(world.store.lock_owner().wait().unwrap(), Some(samples::owner()));
-    drop(locked);
-    assert_eq!(world.store.lock_owner().wait().unwrap(), None);
-    assert_eq!(world.lock_as(other()).unwrap().1, None);
-}
-
-#[test]
-fn locks_of_two_portals_in_one_store_are_independent() {
-    let world = World::new();
-    let second =
-        Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
-    let _first = world.locked();
-    assert!(second.lock(other(), clock()).wait().is_ok());
-}
-
-#[test]
 fn dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
     let world = World::new();
     drop(world.locked());

@@ -34,7 +34,7 @@ fn closed_run(world: &World) -> Vec<String> {
 }
 
 fn salvage(world: &World, journal: &[u8]) -> SalvagedJournal {
-    put(&world.paths().of(&Place::Journal(samples::run())), journal);
+    put(&world.paths().path(&Place::Journal(samples::run())), journal);
     world.store.salvage(&samples::run(), UserId::new(1).unwrap()).wait().unwrap()
 }
 
@@ -86,7 +86,7 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
         );
     }
     // Without an end in the audit log the run was killed, and its torn line was never synced.
-    put(&world.paths().of(&Place::Audit), b"");
+    put(&world.paths().path(&Place::Audit), b"");
     assert_eq!(
         salvage(&world, (all(&[0, 1]) + &line(2)[..30]).as_bytes()).lost,
         JournalLoss::TornLine
@@ -98,7 +98,7 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
 fn salvage_of_any_flipped_bit_gives_whole_records_alone_and_tells_the_damage() {
     let world = World::new();
     let lines = closed_run(&world);
-    let path = world.paths().of(&Place::Journal(samples::run()));
+    let path = world.paths().path(&Place::Journal(samples::run()));
     let all = records();
     samples::flip_every_bit(lines.concat().as_bytes(), |damaged| {
         super::corruption::put_quickly(&path, damaged);
@@ -127,7 +127,7 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
     };
     world.locked().write_run_report(&report).wait().unwrap();
     assert_eq!(salvage(&world, headless.as_bytes()).header, Some(whole));
-    fs::remove_file(world.paths().of(&Place::Report(run.clone()))).unwrap();
+    fs::remove_file(world.paths().path(&Place::Report(run.clone()))).unwrap();
 
     let plan = crate::records::plan_file::PlanFile::new(samples::plan()).unwrap();
     world.locked().write_plan(&run, plan.encode().unwrap()).wait().unwrap();
@@ -135,7 +135,7 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
     let planned: Vec<CardKey> = header.targets.iter().map(|target| target.key).collect();
     assert_eq!(header.portal, plan.content.portal);
     assert_eq!(planned, plan.content.targets.iter().map(|target| target.key).collect::<Vec<_>>());
-    fs::remove_file(world.paths().of(&Place::Plan(run.clone()))).unwrap();
+    fs::remove_file(world.paths().path(&Place::Plan(run.clone()))).unwrap();
 
     let header = salvage(&world, headless.as_bytes()).header.unwrap();
     assert_eq!((header.portal, header.purpose), (samples::portal(), RunPurpose::Apply));
@@ -143,7 +143,7 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
         (header.targets.len(), header.caller, header.trust),
         (2, UserId::new(1).unwrap(), None)
     );
-    put(&world.paths().of(&Place::Audit), b"");
+    put(&world.paths().path(&Place::Audit), b"");
     assert_eq!(salvage(&world, headless.as_bytes()).header, None);
 }
 
@@ -151,13 +151,13 @@ fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tel
 fn run_with_damaged_lines_is_reopened_behind_them_and_closed() {
     let world = World::new();
     let lines = closed_run(&world);
-    let path = world.paths().of(&Place::Journal(samples::run()));
+    let path = world.paths().path(&Place::Journal(samples::run()));
     let mut odd_end = lines[..3].concat().into_bytes();
     *odd_end.last_mut().unwrap() = b'?';
     let mut middle = lines[..3].concat().into_bytes();
     middle[lines[0].len() + 20] ^= 1;
     for journal in [odd_end, middle] {
-        put(&world.paths().of(&Place::Audit), b"");
+        put(&world.paths().path(&Place::Audit), b"");
         put(&path, &journal);
         assert_eq!(world.store.unfinished().wait().unwrap(), Some(samples::run()));
         let closing = JournalRecord::Closed { interrupted: Interrupted::Yes };
@@ -188,7 +188,7 @@ fn run_with_damaged_lines_is_reopened_behind_them_and_closed() {
 fn trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
     let world = World::new();
     closed_run(&world);
-    let path = world.paths().of(&Place::Audit);
+    let path = world.paths().path(&Place::Audit);
     let whole = fs::read(&path).unwrap();
     let mut tried = 0;
     samples::flip_every_bit(&whole, |damaged| {
@@ -230,10 +230,13 @@ fn labels_of_another_portal_or_damaged_ones_are_an_error() {
     let other =
         Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
     world.paths_of(&other).make().unwrap();
-    fs::copy(world.paths().of(&Place::FieldLabels), world.paths_of(&other).of(&Place::FieldLabels))
-        .unwrap();
+    fs::copy(
+        world.paths().path(&Place::FieldLabels),
+        world.paths_of(&other).path(&Place::FieldLabels),
+    )
+    .unwrap();
     assert!(matches!(other.field_labels().wait(), Err(StoreError::Damaged { .. })));
-    put(&world.paths().of(&Place::FieldLabels), b"{");
+    put(&world.paths().path(&Place::FieldLabels), b"{");
     assert!(matches!(world.store.field_labels().wait(), Err(StoreError::Damaged { .. })));
 }
 
@@ -248,13 +251,13 @@ fn read_proof_of_another_portal_or_a_damaged_one_is_an_error_and_a_forgotten_one
     let other =
         Store::open(&world.root().into(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
     world.paths_of(&other).make().unwrap();
-    fs::copy(world.paths().of(&Place::ReadProof), world.paths_of(&other).of(&Place::ReadProof))
+    fs::copy(world.paths().path(&Place::ReadProof), world.paths_of(&other).path(&Place::ReadProof))
         .unwrap();
     assert!(matches!(other.read_proof().wait(), Err(StoreError::Damaged { .. })));
     let newer = crate::records::ReadProof { evidence: TrustEvidence::DifferingRead, ..proof };
     world.store.save_read_proof(&newer).wait().unwrap();
     assert_eq!(world.store.read_proof().wait().unwrap(), Some(newer));
-    put(&world.paths().of(&Place::ReadProof), b"{");
+    put(&world.paths().path(&Place::ReadProof), b"{");
     assert!(matches!(world.store.read_proof().wait(), Err(StoreError::Damaged { .. })));
     world.store.delete_read_proof().wait().unwrap();
     assert_eq!(world.store.read_proof().wait().unwrap(), None);

@@ -105,7 +105,7 @@ impl QueueRows {
             let Some(row) = self.rows.get_mut(&portal.portal) else { continue };
             let lane = QueueLane::of_row(row.state.attempts, row.state.failures);
             let taken = taken.entry(lane).or_default();
-            if *taken >= limits.of(lane) {
+            if *taken >= limits.limit(lane) {
                 continue;
             }
             *taken += 1;
