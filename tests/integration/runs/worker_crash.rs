@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use recard::model::{CardKey, Digest};
 use recard::store::{Store, StoreLocation};
 use serde_json::Value;
 use tokio_postgres::Client;
@@ -27,12 +28,12 @@ const SETTLED: &str = "select count(*) from recard.portal where claim is null \
      recard.run where run.portal = portal.portal and not exists (select from recard.journal \
      where journal.portal = run.portal and journal.run = run.run and line like '%\"closed\"%'))";
 
-/// Where a kill fell, and what came of it.
-#[derive(Default)]
+/// Where kills fell, and what came of them.
+#[derive(Debug, Default)]
 struct Figures {
     moments: BTreeMap<&'static str, usize>,
-    settled: u64,
-    restored: usize,
+    cards_settled: u64,
+    cards_restored: usize,
 }
 
 /// Portal, database and folder of one life.
@@ -52,7 +53,8 @@ impl<'a> Life<'a> {
         seed: u64,
     ) -> Self {
         portal.emulator().set_state(state).unwrap();
-        let empty = "truncate recard.portal, recard.rollout, recard.revision cascade";
+        let empty =
+            "truncate recard.portal, recard.rollout, recard.revision, recard.worker cascade";
         client.batch_execute(empty).await.unwrap();
         let env = folder_for(portal);
         let host = portal.portal();
@@ -84,10 +86,12 @@ impl<'a> Life<'a> {
         self.client.query_one(text, &[]).await.unwrap().get(0)
     }
 
-    /// Waits until the round of a worker has ended, and ends the worker in order.
-    async fn settle(&self, mut worker: Running) {
-        let begun = Instant::now();
-        while self.count(SETTLED).await == 0 {
+    /// Lets a worker have its round, and ends it in order.
+    async fn settle(&self) {
+        let workers = "select count(*) from recard.worker";
+        let before = self.count(workers).await;
+        let (mut worker, begun) = (self.worker(), Instant::now());
+        while self.count(workers).await == before || self.count(SETTLED).await == 0 {
             assert!(begun.elapsed() < Duration::from_secs(60), "seed {}: no round", self.seed);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -98,10 +102,7 @@ impl<'a> Life<'a> {
     }
 
     /// Checks the laws of the crash test, and restores everything.
-    async fn check(
-        &self,
-        before: &BTreeMap<recard::model::CardKey, recard::model::Digest>,
-    ) -> (u64, usize) {
+    async fn check(&self, before: &BTreeMap<CardKey, Digest>) -> (u64, usize) {
         let (seed, emulator) = (self.seed, self.portal.emulator());
         assert_eq!(cards(emulator).len(), 0, "seed {seed}: every card is reset");
         let location = StoreLocation::Database(self.database.open().await);
@@ -137,8 +138,7 @@ async fn survive_all(seeds: std::ops::Range<u64>) {
     let before = cards(portal.emulator());
     let first = Life::begin((&portal, &state), &database, &client, 0).await;
     let begun = Instant::now();
-    let worker = first.worker();
-    first.settle(worker).await;
+    first.settle().await;
     let longest = begun.elapsed();
     let mut figures = Figures::default();
     for seed in seeds {
@@ -158,15 +158,16 @@ async fn survive_all(seeds: std::ops::Range<u64>) {
         };
         *figures.moments.entry(moment).or_default() += 1;
         client.batch_execute(END_LEASE).await.unwrap();
-        life.settle(life.worker()).await;
+        life.settle().await;
         let (settled, restored) = life.check(&before).await;
-        figures.settled += settled;
-        figures.restored += restored;
+        figures.cards_settled += settled;
+        figures.cards_restored += restored;
+        if (seed + 1).is_multiple_of(50) {
+            println!("{figures:?}");
+        }
     }
-    let Figures { moments, settled, restored } = &figures;
-    println!(
-        "kills {moments:?}; {settled} cards settled, {restored} restored; {longest:?} a round"
-    );
+    println!("{figures:?}; {longest:?} a round");
+    let moments = &figures.moments;
     // A machine whose speed changes on the way may shift the moments, but not all of them out of
     // the run.
     assert!(moments.contains_key("in the run"), "no moment was in the run: {moments:?}");

@@ -365,7 +365,7 @@ async fn workers_that_are_killed_and_stopped_write_nothing_after_their_lease() {
         kill_every: Duration::from_secs(4),
         crashes: &[(14, 3)],
         customized: 1.0,
-        rounds: 2,
+        rounds: 1,
         is_timed: false,
     })
     .await;
