@@ -348,7 +348,8 @@ async fn run(chaos: Chaos) {
         assert!(portal.counters().rows_removed >= 2, "{} was not reset", portal.host());
     }
     assert!(stage.kills >= 3 && taken_over > 0, "{taken_over} runs taken over");
-    assert!(fewest >= chaos.rounds, "a portal had {fewest} rounds");
+    // A parked portal waits for a person.
+    assert!(fewest >= chaos.rounds || !parked.is_empty(), "a portal had {fewest} rounds");
     if chaos.is_timed {
         assert!(gaps[0].excess <= 0.0, "{:?}", gaps[0]);
         assert_eq!(parked, Vec::<String>::new(), "healthy portals are parked");
