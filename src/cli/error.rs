@@ -280,9 +280,9 @@ impl From<RecoveryError> for CliError {
                     run
                 )),
             RecoveryError::Store(cause) => Self::from(cause).context(tr!("the run is not settled")),
-            RecoveryError::Portal(cause) => {
-                Self::from(cause).context(tr!("the run is not settled"))
-            }
+            // The run has outcomes that are not known.
+            RecoveryError::Portal(cause) => Self { is_unreachable: false, ..Self::from(cause) }
+                .context(tr!("the run is not settled")),
         }
     }
 }
@@ -320,5 +320,33 @@ impl From<ApplyError> for CliError {
                 run
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn portal_counts_as_unreachable_only_if_it_gave_no_answer_and_nothing_was_written() {
+        let lost = || PortalError::MaybeExecuted("cut".to_owned());
+        let rejected = |rejection| {
+            let (code, message) = (String::new(), String::new());
+            PortalError::Rejected { rejection, code, message }
+        };
+        for (problem, expected) in [
+            (lost(), true),
+            (PortalError::NotExecuted("refused".to_owned()), true),
+            (rejected(Rejection::ProxyUnreachable), true),
+            (rejected(Rejection::Credentials), false),
+            (rejected(Rejection::Overload), false),
+            (PortalError::Unexpected("no list".to_owned()), false),
+            (PortalError::Stopped("too late".to_owned()), false),
+        ] {
+            let told = problem.to_string();
+            assert_eq!(CliError::from(problem).is_unreachable, expected, "{told}");
+        }
+        let recovery = CliError::from(RecoveryError::Portal(lost()));
+        assert!(!recovery.is_unreachable, "what an earlier round wrote is not known");
     }
 }

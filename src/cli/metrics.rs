@@ -40,6 +40,11 @@ impl Traffic {
         counted.present.push(portal.clone());
     }
 
+    /// Adds up the portals that nothing else uses any more, and closes their connections.
+    pub(super) fn settle(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).settle();
+    }
+
     /// Returns the requests so far.
     pub(super) fn totals(&self) -> RequestTotals {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);

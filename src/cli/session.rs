@@ -399,6 +399,8 @@ impl Session {
         self.interrupt.forget_portal(&self.app.portal);
         let Self { app, source, interrupt: _, writing: _writing } = self;
         let closed = source.close(&app.portal, &app.store, ui).await;
+        drop(app);
+        ui.traffic().settle();
         outcome.and_then(|done| closed.map(|()| done))
     }
 }
