@@ -21,8 +21,9 @@ pub(in crate::store) struct LeaseLog {
     last: i32,
     /// An append failed or was left: the end of the log is unknown.
     is_poisoned: bool,
-    /// Lines were appended that may not be on the disk.
-    has_unsynced: bool,
+    /// The last lines, which may not be on the disk: a server that crashed, or a standby that took
+    /// its place, may not have them. They are written again with what waits for the disk next.
+    unsynced: Vec<String>,
 }
 
 /// Statement that adds lines to a journal; the run is there from its first line.
@@ -45,10 +46,6 @@ const NOTE: &str = concat!(
     " select (select count(*) from held) as held, (select count(*) from new) as new, \
      set_config('synchronous_commit', 'off', true)"
 );
-
-/// Statement that writes nothing but the lock of the portal's row, and waits for the disk: all that
-/// was written before is then on it.
-const SYNC: &str = waiting!(held!(", new as (select 1)"));
 
 /// Returns the statement that appends lines: `$4` is the run, `$5` the number of the last line,
 /// `$6` the lines, `$7` their digests. Rows that are there stay as they are.
@@ -81,13 +78,12 @@ fn append(place: &Place) -> &'static str {
 
 impl LeaseLog {
     pub(super) fn new(held: Arc<Held>, place: Place, last: i32) -> Self {
-        Self { held, place, last, is_poisoned: false, has_unsynced: false }
+        Self { held, place, last, is_poisoned: false, unsynced: Vec::new() }
     }
 
     pub(in crate::store) async fn append(&mut self, lines: String) -> Result<(), StoreError> {
-        self.add(append(&self.place), &lines).await?;
-        self.has_unsynced = false;
-        Ok(())
+        let unsynced = std::mem::take(&mut self.unsynced);
+        self.add(append(&self.place), &unsynced, &lines).await
     }
 
     pub(in crate::store) async fn append_unsynced(
@@ -97,31 +93,38 @@ impl LeaseLog {
         if !matches!(self.place, Place::Journal(_)) {
             return self.append(lines).await;
         }
-        self.has_unsynced = true;
-        self.add(NOTE, &lines).await
-    }
-
-    pub(in crate::store) async fn sync(&mut self) -> Result<(), StoreError> {
-        if self.has_unsynced {
-            self.held.write(SYNC, &[]).await?;
-            self.has_unsynced = false;
-        }
+        self.add(NOTE, &[], &lines).await?;
+        self.unsynced.extend(lines.lines().map(str::to_owned));
         Ok(())
     }
 
-    async fn add(&mut self, statement: &str, lines: &str) -> Result<(), StoreError> {
+    pub(in crate::store) async fn sync(&mut self) -> Result<(), StoreError> {
+        match self.unsynced.is_empty() {
+            true => Ok(()),
+            false => self.append(String::new()).await,
+        }
+    }
+
+    /// Appends lines, and the last ones before them again: those that are there stay.
+    async fn add(
+        &mut self,
+        statement: &str,
+        again: &[String],
+        lines: &str,
+    ) -> Result<(), StoreError> {
         let records = &self.held.records;
         if self.is_poisoned {
             return Err(records.database.nonsense("an earlier write to the log failed"));
         }
-        let lines: Vec<&str> = lines.lines().collect();
+        let count = lines.lines().count();
+        let lines: Vec<&str> = again.iter().map(String::as_str).chain(lines.lines()).collect();
+        let before = self.last.saturating_sub(i32::try_from(again.len()).unwrap_or(i32::MAX));
         let digests: Vec<String> = lines.iter().map(|line| self.digest(line)).collect();
-        let count = i32::try_from(lines.len()).unwrap_or(i32::MAX);
         let run = run_of(&self.place);
         let stored = self.stored(&lines)?;
         let more: Parameters<'_> = &[
             (&run, Type::TEXT),
-            (&self.last, Type::INT4),
+            (&before, Type::INT4),
             (&stored, Type::TEXT_ARRAY),
             (&digests, Type::TEXT_ARRAY),
         ];
@@ -132,10 +135,10 @@ impl LeaseLog {
             self.is_poisoned = false;
         }
         // A statement whose answer was lost has been repeated: its lines are there already.
-        if new? != i64::from(count) {
-            self.check_stored(&lines, &digests).await?;
+        if new? != i64::try_from(count).unwrap_or(i64::MAX) {
+            self.check_stored(before, &lines, &digests).await?;
         }
-        self.last = self.last.saturating_add(count);
+        self.last = before.saturating_add(i32::try_from(lines.len()).unwrap_or(i32::MAX));
         self.is_poisoned = false;
         Ok(())
     }
@@ -162,18 +165,23 @@ impl LeaseLog {
     }
 
     /// Checks that the lines in the database are these, and not those of somebody else.
-    async fn check_stored(&self, lines: &[&str], digests: &[String]) -> Result<(), StoreError> {
+    async fn check_stored(
+        &self,
+        before: i32,
+        lines: &[&str],
+        digests: &[String],
+    ) -> Result<(), StoreError> {
         let records = &self.held.records;
         let stored = match self.place {
             Place::UsedPlans => records.used_by(&self.held.claim, digests).await?,
-            _ => records.lines_from(&self.place, self.last).await?,
+            _ => records.lines_from(&self.place, before).await?,
         };
         if stored.iter().map(String::as_str).eq(lines.iter().copied()) {
             return Ok(());
         }
         let problem = match self.place {
             Place::UsedPlans => "the plan was used meanwhile".to_owned(),
-            _ => format!("line {} is there already", self.last.saturating_add(1)),
+            _ => format!("line {} is there already", before.saturating_add(1)),
         };
         Err(damaged(&records.name(&self.place), problem))
     }

@@ -181,3 +181,27 @@ async fn acknowledged_lines_survive_crashes_of_the_server() {
         store.backup(&run(1), card(round), kept.digest()).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn line_that_was_noted_and_lost_with_its_server_is_written_again() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let location = StoreLocation::Database(database.open().await);
+    let here = store(&location, "noted");
+    let client = database.client().await;
+    // What a crash may take, or a standby that is promoted may lack.
+    let lose = "delete from recard.journal where portal = 'noted.example.com' and number = any($1)";
+    let mut guard = lock(&here).await;
+    let mut log = guard.start_run(run(1), header(&here, &[card(1), card(2)])).await.unwrap();
+    let noted = |user| [intent(card(user), &layout("Noted"))];
+    log.append_unsynced(&noted(1)).await.unwrap();
+    log.append_unsynced(&noted(2)).await.unwrap();
+    assert_eq!(client.execute(lose, &[&vec![2, 3]]).await.unwrap(), 2);
+    log.sync().await.unwrap();
+    log.append_unsynced(&noted(1)).await.unwrap();
+    assert_eq!(client.execute(lose, &[&vec![4]]).await.unwrap(), 1);
+    log.append(&noted(2)).await.unwrap();
+    log.append_unsynced(&noted(1)).await.unwrap();
+    log.append(&noted(2)).await.unwrap();
+    drop(log);
+    assert_eq!(here.journal(&run(1)).await.unwrap().len(), 7, "the first line and six more");
+}
