@@ -181,7 +181,6 @@ async fn last_rounds_of_a_fleet_are_shown_on_another_machine() {
     assert_eq!(planned.code, 0, "{planned:?}");
     let shown = command(&there, "fleet status");
     assert_eq!(outcomes(&shown), [r#""plan" "changes""#; 3], "{shown:?}");
-    std::fs::remove_dir_all(there.at(".recard")).ok();
     let apply = "fleet apply --secrets secrets --rate unlimited --auto-approve --wave canary";
     let applied = command(&here, apply);
     assert_eq!(applied.code, 0, "{applied:?}");
