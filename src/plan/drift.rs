@@ -136,7 +136,8 @@ impl Drift {
         )
     }
 
-    /// Derives drift from a plan; `gone` holds the problems for which [`Drift::is_dismissed`] is true.
+    /// Derives drift from a plan; `gone` holds the problems for which [`Drift::is_dismissed`] is
+    /// true.
     pub fn from_plan(plan: &Plan, gone: Vec<Diagnostic>) -> Self {
         let kind = |target: &PlannedTarget| match (&target.decision, target.once) {
             (_, Some(state)) => DriftKind::from_once_state(state),

@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::{Builder, Runtime};
+
 use super::folder::{StorePaths, write_private};
 use super::*;
 use crate::i18n::Text;
@@ -65,8 +67,11 @@ impl World {
 /// Waits for the end of a future.
 trait Wait: Future + Sized {
     fn wait(self) -> Self::Output {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.unwrap().block_on(self)
+        // One runtime for all waits of a test: damage is read in many thousands of them.
+        thread_local! {
+            static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        }
+        RUNTIME.with(|runtime| runtime.block_on(self))
     }
 }
 

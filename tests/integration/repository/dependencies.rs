@@ -49,35 +49,55 @@ fn locked() -> BTreeMap<String, Vec<(String, Option<String>)>> {
     locked
 }
 
-/// The crates that are built on this system, those for tests included, each with its license. A
-/// crate that stands in the lock file for a feature that nobody asks for is not among them.
-fn built() -> BTreeMap<String, String> {
-    let arguments = [
-        "tree",
-        "--workspace",
-        "--all-features",
-        "--locked",
-        "--offline",
-        "--edges",
-        "all",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}|{l}",
-    ];
+/// Runs `cargo tree`, and returns the name of each crate with what a format says of it.
+fn tree(selection: &[&str], edges: &str, format: &str) -> Vec<(String, String)> {
     let mut command = Command::new(env!("CARGO"));
-    let ended = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    command.args(["tree", "--locked", "--offline", "--prefix", "none", "--format", format]);
+    command.args(["--edges", edges]).args(selection).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let ended = command.output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let text = String::from_utf8(ended.stdout).unwrap();
     let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
-    let built: BTreeMap<String, String> = lines
-        .filter_map(|line| {
-            let (package, licence) = line.split_once('|')?;
-            Some((package.split(' ').next()?.to_owned(), licence.to_owned()))
-        })
+    let crates: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once('|'))
+        .map(|(package, told)| (package.to_owned(), told.to_owned()))
         .collect();
-    assert!(built.len() > 100, "only {} crates are built", built.len());
+    assert!(crates.len() > 100, "only {} crates are built", crates.len());
+    crates
+}
+
+/// The crates that are built on this system, those for tests included, each with its license. A
+/// crate that stands in the lock file for a feature that nobody asks for is not among them.
+fn built() -> BTreeMap<String, String> {
+    let built = tree(&["--workspace", "--all-features"], "all", "{p}|{l}").into_iter();
     built
+        .map(|(package, licence)| (package.split(' ').next().unwrap().to_owned(), licence))
+        .collect()
+}
+
+/// Features that differ between two commands make cargo build a crate twice, and all that stand on
+/// it: see `Cargo.toml`.
+#[test]
+fn crates_have_the_same_features_for_running_and_testing() {
+    let features = |selection: &[&str], edges: &str| {
+        let mut features: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (package, of) in tree(selection, edges, "{p}|{f}") {
+            features.entry(package).or_default().insert(of);
+        }
+        features
+    };
+    let run = features(&["--package", "recard"], "normal,build");
+    let test = features(&["--workspace"], "normal,build,dev");
+    let postgres = features(&["--workspace", "--features", "postgres"], "normal,build,dev");
+    // On these stand few others.
+    let apart = ["recard ", "digest ", "syn v2"];
+    for (fewer, more) in [(&run, &test), (&test, &postgres)] {
+        for (package, of) in fewer {
+            let shared = of.is_subset(&more[package]);
+            let is_apart = apart.iter().any(|name| package.starts_with(name));
+            assert!(shared || is_apart, "{package} has {of:?} and {:?}", more[package]);
+        }
+    }
 }
 
 #[test]
