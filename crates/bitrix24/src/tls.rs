@@ -63,7 +63,8 @@ impl fmt::Debug for TrustedRoots {
 fn roots(texts: &[Vec<u8>]) -> Result<RootCertStore, ConnectError> {
     let mut roots = RootCertStore::empty();
     for text in texts {
-        // A folder of certificates holds other files, too, and old forms; one certificate is enough.
+        // A folder of certificates holds other files, too, and old forms; one certificate is
+        // enough.
         roots
             .add_parsable_certificates(CertificateDer::pem_slice_iter(text).filter_map(Result::ok));
     }

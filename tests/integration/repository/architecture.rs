@@ -38,7 +38,7 @@ const TRANSLATES: &[(&str, usize)] = &[
     ("diagnostic", 4),
     ("manifest", 240),
     ("plan", 46),
-    ("ports", 27),
+    ("ports", 28),
     ("records", 5),
     ("portal", 8),
     ("store", 10),
