@@ -168,3 +168,20 @@ pub enum IndeterminateCause {
     /// No response, a cut one, or a malformed one. The portal may still be working on the request.
     NoAnswer,
 }
+
+/// Error of a transport that cannot be set up.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// No trusted certificates are known.
+    #[error("no root certificates are found on this machine")]
+    NoRoots,
+    /// The trusted files hold no readable certificate.
+    #[error("the file holds no certificate that can be read")]
+    BadRoots,
+    /// The URL of the proxy is invalid.
+    #[error("the address of the proxy cannot be used; it looks like http://proxy.example:3128")]
+    BadProxy,
+    /// Any other error.
+    #[error("cannot set up HTTP")]
+    Http(#[source] reqwest::Error),
+}

@@ -39,7 +39,9 @@ pub use batch_executor::{
 pub use batch_response::{BatchResponse, CommandResponse, RawCommandResult};
 pub use chunking::Workload;
 pub use command::{BATCH, BatchCommand};
-pub use error::{CallError, ClientError, IndeterminateCause, Lane, Refusal, Rejection, StopReason};
+pub use error::{
+    CallError, ClientError, ConnectError, IndeterminateCause, Lane, Refusal, Rejection, StopReason,
+};
 pub use metrics::{LimitWaits, RequestMetrics};
 pub use pagination::{PAGE, PageItem, PagedQuery, Paginator};
 pub use quota::{Limit, ParseRateError, Rate};
@@ -52,7 +54,5 @@ pub use retry::{Idempotency, RetryState};
 pub use settings::{ClientEvent, ClientSettings, EventHook, Network, RetryBudget, WritePermit};
 pub use tls::TrustedRoots;
 pub use total_rate::TotalRate;
-pub use transport::{
-    ConnectError, HttpResponse, HttpTransport, ResponseOrigin, Transport, TransportError,
-};
+pub use transport::{HttpResponse, HttpTransport, ResponseOrigin, Transport, TransportError};
 pub use webhook::{WebhookUrl, WebhookUrlError};

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use crate::admission::AdmissionQueue;
 use crate::chunking::Workload;
 use crate::client_state::ClientState;
-use crate::error::{CallError, ClientError, Lane, Refusal, Rejection};
+use crate::error::{CallError, ClientError, ConnectError, Lane, Refusal, Rejection};
 use crate::method_budget::MethodUsage;
 use crate::metrics::{LimitWaits, RequestMetrics};
 use crate::quota::Limit;
@@ -35,9 +35,7 @@ use crate::response::{Success, decode};
 use crate::response_error::{FailureClass, ResponseError};
 use crate::retry::{Idempotency, RetryState};
 use crate::settings::{ClientEvent, ClientSettings, EventHook, RetryBudget};
-use crate::transport::{
-    ConnectError, HttpResponse, HttpTransport, ResponseOrigin, Transport, TransportError,
-};
+use crate::transport::{HttpResponse, HttpTransport, ResponseOrigin, Transport, TransportError};
 use crate::webhook::WebhookUrl;
 
 /// Timeout of one call for a limit: longer than the ten minutes over which the portal adds up its

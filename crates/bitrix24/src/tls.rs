@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use crate::transport::ConnectError;
+use crate::error::ConnectError;
 
 /// Root certificates that are trusted. Clones share the settings that are made of them: reading
 /// some 140 certificates of a system takes 30 ms of a processor, as much as ten requests.

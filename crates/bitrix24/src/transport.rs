@@ -12,9 +12,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
-use thiserror::Error;
 
-use crate::error::Rejection;
+use crate::error::{ConnectError, Rejection};
 use crate::settings::{ClientSettings, Network};
 use crate::webhook::{Channel, WebhookUrl};
 
@@ -54,7 +53,7 @@ pub enum ResponseOrigin {
 }
 
 /// Error of a request without a response.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// The portal certainly did not process the request.
     #[error("{0}")]
@@ -68,23 +67,6 @@ pub enum TransportError {
     /// The request may have reached the portal, and the answer took too long.
     #[error("no answer within {} seconds", .0.as_secs())]
     TimedOut(Duration),
-}
-
-/// Error of a transport that cannot be set up.
-#[derive(Debug, Error)]
-pub enum ConnectError {
-    /// No trusted certificates are known.
-    #[error("no root certificates are found on this machine")]
-    NoRoots,
-    /// The trusted files hold no readable certificate.
-    #[error("the file holds no certificate that can be read")]
-    BadRoots,
-    /// The URL of the proxy is invalid.
-    #[error("the address of the proxy cannot be used; it looks like http://proxy.example:3128")]
-    BadProxy,
-    /// Any other error.
-    #[error("cannot set up HTTP")]
-    Http(#[source] reqwest::Error),
 }
 
 /// Sender of requests. A test brings its own.
