@@ -94,7 +94,8 @@ pub async fn apply(
     };
     observer.begin_writing()?;
     run::probe(&locked).await?;
-    let finished = approved_run.execute(session, &mut locked, observer).await?;
+    // Most rounds of a fleet execute nothing, and their futures need no room for it.
+    let finished = Box::pin(approved_run.execute(session, &mut locked, observer)).await?;
     Ok(AppliedRun { planned, run: Some(finished) })
 }
 

@@ -245,7 +245,7 @@ async fn reconcile(
             let has_leases = session.app.store.has_leases();
             let settle_time = if has_leases { Duration::ZERO } else { SETTLE_TIME };
             let options = RecoverOptions { run: None, ledger: None, settle_time, lock_timeout };
-            app::recover(&session.app, &options, &observer).await?;
+            Box::pin(app::recover(&session.app, &options, &observer)).await?;
             apply().await?
         }
         applied => applied?,

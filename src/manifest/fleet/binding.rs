@@ -1,7 +1,6 @@
 //! Binding of shared manifests to a portal: its name in place of a missing `spec.portal`, and its
 //! values in place of `{ value: NAME }`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
@@ -13,7 +12,7 @@ use crate::model::PortalId;
 /// Portal that manifests are bound to.
 pub(super) struct Binding<'a> {
     pub(super) portal: &'a Located<PortalId>,
-    pub(super) values: &'a BTreeMap<String, YamlNode>,
+    pub(super) values: &'a [(String, YamlNode)],
 }
 
 impl Binding<'_> {
@@ -72,10 +71,10 @@ impl Binding<'_> {
         if key != "value" {
             return;
         }
-        match self.values.get(text) {
-            Some(value) => *users = value.clone(),
+        match self.values.iter().find(|(name, _)| name == text) {
+            Some((_, value)) => *users = value.clone(),
             None => {
-                let known: Vec<&str> = self.values.keys().map(String::as_str).collect();
+                let known: Vec<&str> = self.values.iter().map(|(name, _)| name.as_str()).collect();
                 let message = tr!("the portal {} has no value `{text}`", self.portal.value, text);
                 let help = match known.as_slice() {
                     [] => tr!(

@@ -61,7 +61,8 @@ pub(super) struct PortalEntry {
     pub(super) portal: Option<Located<PortalId>>,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) manifests: Vec<Located<Arc<str>>>,
-    pub(super) values: BTreeMap<String, YamlNode>,
+    /// Values by name. There are few, and of thousands of portals: a map takes much more room.
+    pub(super) values: Vec<(String, YamlNode)>,
     pub(super) webhook: Option<SecretReference>,
     pub(super) read_webhook: Option<SecretReference>,
     pub(super) every: Option<Duration>,
@@ -77,7 +78,7 @@ impl PortalEntry {
             portal: None,
             labels: BTreeMap::new(),
             manifests: Vec::new(),
-            values: BTreeMap::new(),
+            values: Vec::new(),
             webhook: None,
             read_webhook: None,
             every: None,
@@ -234,7 +235,7 @@ fn labels(
 }
 
 /// Decodes values. They are selections, checked where a manifest uses them.
-fn values(finder: &mut Finder<'_>, node: &YamlNode) -> BTreeMap<String, YamlNode> {
+fn values(finder: &mut Finder<'_>, node: &YamlNode) -> Vec<(String, YamlNode)> {
     let entries = free_entries(finder, node, "values").into_iter();
     let file = Arc::clone(finder.file);
     entries.map(|(key, _, value)| (key.to_owned(), value.in_file(&file))).collect()

@@ -331,7 +331,8 @@ impl Manager for Connector {
     async fn create(&self) -> Result<Connection, Failure> {
         let mut last = Failure::Lasting("the address names no server".to_owned());
         for server in &self.address.servers {
-            let connected = timeout(CONNECT_TIMEOUT, self.connect(server)).await;
+            // In a box: the future of every statement would have room for a handshake.
+            let connected = timeout(CONNECT_TIMEOUT, Box::pin(self.connect(server))).await;
             let named = |problem: String| format!("{}: {problem}", server.name());
             last = match connected {
                 Ok(Ok(connection)) => return Ok(connection),
