@@ -33,24 +33,41 @@ impl TrustedRoots {
     /// [`ConnectError::NoRoots`] if the system has none, [`ConnectError::BadRoots`] if the texts
     /// hold none that can be read.
     pub fn config(&self) -> Result<ClientConfig, ConnectError> {
-        if let Some(config) = self.config.get() {
-            return Ok(config.clone());
-        }
-        let config = self.read()?;
-        Ok(self.config.get_or_init(|| config).clone())
+        once(&self.config, || match &self.texts {
+            Some(texts) => config_of(Some(roots(texts)?)),
+            None => config_of(None),
+        })
     }
+}
 
-    fn read(&self) -> Result<ClientConfig, ConnectError> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|_| ConnectError::NoRoots)?;
-        let verified = match &self.texts {
-            Some(texts) => builder.with_root_certificates(roots(texts)?),
-            None => builder.with_platform_verifier().map_err(|_| ConnectError::NoRoots)?,
-        };
-        Ok(verified.with_no_client_auth())
+/// Returns settings that trust no server, which all connections without TLS share.
+pub(crate) fn trusting_none() -> Result<ClientConfig, ConnectError> {
+    static NONE: OnceLock<ClientConfig> = OnceLock::new();
+    once(&NONE, || config_of(Some(RootCertStore::empty())))
+}
+
+fn once(
+    made: &OnceLock<ClientConfig>,
+    make: impl FnOnce() -> Result<ClientConfig, ConnectError>,
+) -> Result<ClientConfig, ConnectError> {
+    if let Some(config) = made.get() {
+        return Ok(config.clone());
     }
+    let config = make()?;
+    Ok(made.get_or_init(|| config).clone())
+}
+
+/// Returns settings that trust these roots, or those of the system.
+fn config_of(roots: Option<RootCertStore>) -> Result<ClientConfig, ConnectError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| ConnectError::NoRoots)?;
+    let verified = match roots {
+        Some(roots) => builder.with_root_certificates(roots),
+        None => builder.with_platform_verifier().map_err(|_| ConnectError::NoRoots)?,
+    };
+    Ok(verified.with_no_client_auth())
 }
 
 impl fmt::Debug for TrustedRoots {

@@ -15,6 +15,7 @@ use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 
 use crate::error::{ConnectError, Rejection};
 use crate::settings::{ClientSettings, Network};
+use crate::tls::trusting_none;
 use crate::webhook::{Channel, WebhookUrl};
 
 /// Timeout of a connection attempt.
@@ -111,7 +112,7 @@ impl HttpTransport {
         let builder = match webhook.channel() {
             // No certificates are needed here, and loading those of the system takes longer than
             // the first request.
-            Channel::PlainLocal => builder.tls_certs_only([]),
+            Channel::PlainLocal => builder.tls_backend_preconfigured(trusting_none()?),
             Channel::Local => with_roots(builder, network)?,
             Channel::Remote => with_proxy(with_roots(builder, network)?, network)?,
         };

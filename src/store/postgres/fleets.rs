@@ -243,7 +243,7 @@ impl FleetState for PostgresFleets {
         let text = PORTALS_OF_FLEET;
         let rows = transaction.query(text, &[(&fleet, Type::TEXT)]).await?;
         transaction.commit().await?;
-        let portals = rows.iter().map(|row| portal_state(&self.database, row));
+        let portals = rows.into_iter().map(|row| portal_state(&self.database, &row));
         Ok(Some(FleetView { now, head, portals: portals.collect::<Result<_, _>>()? }))
     }
 
