@@ -243,9 +243,12 @@ pub struct DepartmentSelector {
 
 impl Declaration {
     /// Creates a declaration from checked documents; `None` if there are none.
-    pub(super) fn new(documents: Vec<Document>) -> Option<Self> {
+    pub(super) fn new(mut documents: Vec<Document>) -> Option<Self> {
         let portal = documents.first()?.portal.clone();
         let digest = digest(&documents);
+        // A fleet has thousands of declarations, most of one document with one entry.
+        documents.iter_mut().for_each(|document| document.personal.shrink_to_fit());
+        documents.shrink_to_fit();
         Some(Self { documents, digest, portal })
     }
 
