@@ -133,9 +133,16 @@ fn located_database(text: &str, key: Option<&Path>) -> Result<StoreLocation, Cli
         ))
     })?;
     if let Some(key) = key {
-        address
-            .seal_with(key)
-            .map_err(|problem| CliError::new(exit::USAGE, problem.to_string()))?;
+        let two_keys = |other: PathBuf| {
+            let (option, address) = (key.display(), other.display());
+            let text = tr!(
+                "--backup-key-file names {option}, and the address names {address}",
+                option,
+                address
+            );
+            CliError::new(exit::USAGE, text)
+        };
+        address.seal_with(key).map_err(two_keys)?;
     }
     let access = DatabaseAccess { password_file: path_variable("PGPASSFILE"), roots: roots()? };
     Ok(StoreLocation::Database(Database::new(address, &access)?))
@@ -160,18 +167,14 @@ pub(super) fn network() -> Result<Network, CliError> {
     if let Some(network) = NETWORK.get() {
         return Ok(network.clone());
     }
-    let network = read_network()?;
-    Ok(NETWORK.get_or_init(|| network).clone())
-}
-
-fn read_network() -> Result<Network, CliError> {
     let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
-    Ok(Network {
+    let network = Network {
         proxy: first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
             .map(|address| address.trim().to_owned()),
         no_proxy: first(&["NO_PROXY", "no_proxy"]).unwrap_or_default(),
         roots: roots()?.map_or_else(TrustedRoots::default, TrustedRoots::new),
-    })
+    };
+    Ok(NETWORK.get_or_init(|| network).clone())
 }
 
 /// Returns the texts of the root certificates that the environment names.
