@@ -102,7 +102,9 @@ const NEWER: &str = "create role newer login;
     create function recard.keep() returns trigger language plpgsql as $$ begin
         if session_user = 'newer' then new.line = recard.in_format(new.line, 'v', 'v9'); end if;
         insert into recard.kept_journal values
-        (new.portal, new.run, new.number, new.line, new.worker, new.token);
+        (new.portal, new.run, new.number, new.line, new.worker, new.token) on conflict do nothing;
+        -- Lines that are written again are there already.
+        if not found then return null; end if;
         return new;
     end $$;
     create trigger keep instead of insert on recard.journal
