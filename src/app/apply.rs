@@ -81,6 +81,7 @@ pub async fn apply(
     let header = RunHeader {
         manifest: Some(manifests.declaration.digest),
         reasons: documents.iter().map(reason).collect(),
+        ledger: ledger_of(&options.plan, plan),
         ..run::header(session, RunPurpose::Apply, plan.trust, planned_cards(plan))
     };
     let plan_file = new_plan_file(session, manifests, &planned, STORED_PLAN_AGE)?;
@@ -112,6 +113,13 @@ pub(super) fn use_ledger_file(locked: &mut WriteGuard, options: &PlanOptions) {
     if let Some(path) = &options.ledger {
         locked.keep_ledger_in(path);
     }
+}
+
+/// Returns the file in which a run marks the resets of `mode: once`. A recovery must mark them
+/// there.
+pub(super) fn ledger_of(options: &PlanOptions, plan: &Plan) -> Option<String> {
+    let marks = plan.targets.iter().any(|target| target.generation.is_some());
+    options.ledger.as_ref().filter(|_| marks).map(|path| path.display().to_string())
 }
 
 /// Plan that is about to be executed.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::{ApprovedRun, FinishedRun, use_ledger_file};
+use super::apply::{ApprovedRun, FinishedRun, ledger_of, use_ledger_file};
 use super::observer::{Approver, Observer, Proposal, Warning};
 use super::plan::{previous_selections, read_cards, verify, with_employees};
 use super::plan_file::check_caller;
@@ -85,7 +85,10 @@ pub async fn apply_plan_file(
     let approved_run = ApprovedRun {
         approved,
         prior_outcomes: &settled,
-        header: header(session, content, &plan),
+        header: RunHeader {
+            ledger: ledger_of(&apply_options.plan, &plan),
+            ..header(session, content, &plan)
+        },
         plan_file: bytes.to_vec(),
         age,
         files,

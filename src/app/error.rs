@@ -88,6 +88,14 @@ pub enum Error {
         #[source]
         source: Box<StoreError>,
     },
+    /// A run marks its resets in a ledger that was not named.
+    #[error("the run {run} keeps its ledger in {ledger}")]
+    LedgerNotNamed {
+        /// The run.
+        run: RunId,
+        /// The file.
+        ledger: String,
+    },
     /// Backups cannot be written.
     #[error("backups cannot be written")]
     NoBackups(#[source] StoreError),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::observer::{Declined, Observer};
 use super::{Error, Session, read_ledger, run};
 use crate::engine::{self, RecoveryError, RecoveryReport};
-use crate::ports::JournalLoss;
+use crate::ports::{JournalLoss, JournalRecord, RunHeader};
 
 /// Options of a recovery.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ pub async fn recover(
     let Some(run) = found else { return Ok(None) };
     let (salvaged, mended) = run::salvage(session, &run, observer).await?;
     run::continue_over_damage(&mut locked, observer).await?;
+    if let (Some(JournalRecord::Opened(RunHeader { ledger: Some(ledger), .. })), None) =
+        (mended.records.first(), &options.ledger)
+    {
+        return Err(Error::LedgerNotNamed { run, ledger: ledger.clone() });
+    }
     // A ledger that cannot be read must not end the recovery when its cards are known.
     read_ledger(&session.store, options.ledger.as_deref()).await?;
     observer.begin_writing()?;

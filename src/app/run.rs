@@ -122,6 +122,7 @@ pub(super) fn header(
         actor: session.origin.actor.clone(),
         manifest: None,
         commit: session.origin.commit.clone(),
+        ledger: None,
         reasons: Vec::new(),
         trust: trust.evidence(),
         targets,

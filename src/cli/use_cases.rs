@@ -180,6 +180,12 @@ impl From<Error> for CliError {
             Error::Portal(phase, problem) => portal_error(phase, problem),
             Error::Store(problem) => problem.into(),
             Error::Ledger { path, source } => ledger_error(&path, *source),
+            Error::LedgerNotNamed { run, ledger } => Self::refused(tr!(
+                "the run {run} marks the resets of mode once in {ledger}; nothing was written",
+                run,
+                ledger
+            ))
+            .hint(tr!("add --ledger with that file, or those cards would be reset a second time")),
             Error::NoBackups(problem) => Self::from(problem)
                 .context(tr!("backups cannot be written, so nothing was reset")),
             Error::Manifests(found) => Self::general(tr!(

@@ -80,6 +80,8 @@ pub struct RunHeader {
     pub manifest: Option<Digest>,
     /// The commit of the manifests, if it is known.
     pub commit: Option<String>,
+    /// The file with the ledger of `mode: once`, as it was named, if the run marks resets there.
+    pub ledger: Option<String>,
     /// The names and reasons of the manifests.
     pub reasons: Vec<(String, String)>,
     /// The evidence that reads of other people's cards could be trusted when the run was planned.

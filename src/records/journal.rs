@@ -11,7 +11,8 @@ use super::stored::{self, Stored};
 use crate::model::{CardKey, Digest, Generation, Outcome, PortalId, RunId, TrustEvidence, UserId};
 use crate::ports::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose};
 
-/// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets.
+/// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets, and
+/// the file of the ledger.
 const FORMAT: RecordFormat = RecordFormat { name: "journal", version: 3 };
 
 /// One line that is written: its format, its number and its record.
@@ -68,6 +69,8 @@ pub(super) struct HeaderV2 {
     actor: String,
     caller: UserId,
     commit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ledger: Option<String>,
     manifest: Option<Digest>,
     #[serde(rename = "manifests", with = "stored::list")]
     reasons: Vec<(String, String)>,

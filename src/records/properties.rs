@@ -116,6 +116,7 @@ fn headers() -> impl Strategy<Value = RunHeader> {
                     actor,
                     manifest,
                     commit,
+                    ledger: None,
                     reasons,
                     trust,
                     targets,

@@ -45,6 +45,7 @@ pub(crate) fn header(targets: &[CardKey]) -> RunHeader {
         actor: "anna".to_owned(),
         manifest: Some(Digest::hash(b"manifest")),
         commit: None,
+        ledger: None,
         reasons: vec![("sales".to_owned(), "a new form".to_owned())],
         trust: Some(TrustEvidence::SelectObeyed),
         targets: targets

@@ -242,6 +242,7 @@ fn header_of_plan(plan: &PlanFile) -> RunHeader {
         actor: String::new(),
         manifest: Some(content.manifest),
         commit: content.commit.clone(),
+        ledger: None,
         reasons: content
             .manifests
             .iter()
@@ -279,6 +280,7 @@ fn header_of_records(
         actor: String::new(),
         manifest: None,
         commit: None,
+        ledger: None,
         reasons: Vec::new(),
         trust: None,
         targets,

@@ -50,6 +50,7 @@ impl AboutJson {
             actor,
             manifest,
             commit,
+            ledger: _,
             reasons,
             trust: _,
             targets,

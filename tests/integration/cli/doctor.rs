@@ -348,6 +348,7 @@ fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
         actor: String::new(),
         manifest: None,
         commit: None,
+        ledger: None,
         reasons: Vec::new(),
         trust: None,
         targets: Vec::new(),

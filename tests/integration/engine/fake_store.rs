@@ -43,6 +43,7 @@ impl InMemoryLog {
             actor: String::new(),
             manifest: None,
             commit: None,
+            ledger: None,
             reasons: Vec::new(),
             trust: None,
             targets,

@@ -91,6 +91,7 @@ fn second_process() {
         actor: String::new(),
         manifest: None,
         commit: None,
+        ledger: None,
         reasons: Vec::new(),
         trust: None,
         targets: vec![PlannedCard {

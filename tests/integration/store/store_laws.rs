@@ -82,6 +82,7 @@ pub(crate) fn header(store: &Store, cards: &[CardKey]) -> RunHeader {
         actor: "anna".to_owned(),
         manifest: Some(Digest::hash(b"manifest")),
         commit: None,
+        ledger: None,
         reasons: vec![("sales".to_owned(), "a new form".to_owned())],
         trust: None,
         targets: cards.iter().map(target).collect(),

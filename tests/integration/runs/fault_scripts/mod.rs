@@ -101,6 +101,7 @@ fn header(portal: &HttpPortal, plan: &Plan) -> JournalRecord {
         actor: String::new(),
         manifest: None,
         commit: None,
+        ledger: None,
         reasons: Vec::new(),
         trust: None,
         targets: plan.resets().map(card).collect(),
