@@ -7,7 +7,7 @@ use super::session::Session;
 use super::ui::Ui;
 use crate::app::FinishedRun;
 use crate::engine::TargetOutcome;
-use crate::model::RunId;
+use crate::model::{Outcome, RunId};
 use crate::report::{ReportedRun, RunText, Subject};
 
 /// Writes the report of an apply, with the way back. Returns the exit code; `held` is that of a run
@@ -25,16 +25,21 @@ pub(super) fn write_applied(
     };
     // Empty line between the plan and its report. If it cannot be written, neither can the report.
     let _ = outputs.preview_text("\n");
-    let has_written = finished.report.totals.done > 0;
+    // A blind reset has no backup.
+    let is_blind = |target: &TargetOutcome| target.outcome == Outcome::ResetBlind;
+    let has_written = finished.report.totals.done > 0
+        && !finished.report.targets.iter().all(|target| is_blind(target));
+    let has_blind = finished.report.targets.iter().any(|target| is_blind(target));
     let run = finished.report.run.clone();
     let code = write_finished(outputs, session, report, finished);
     if has_written && outputs.has_text() {
         let again = session.global_flags();
-        outputs.ui.note(tr!(
-            "To put everything back: recard restore {run} --all{again}",
-            run,
-            again
-        ));
+        outputs.ui.note(match has_blind {
+            false => tr!("To put everything back: recard restore {run} --all{again}", run, again),
+            true => {
+                tr!("To put back what has a backup: recard restore {run} --all{again}", run, again)
+            }
+        });
     }
     let code = code?;
     Ok(if code == exit::DONE { held } else { code })

@@ -11,6 +11,7 @@ use crate::i18n::english;
 use crate::model::{
     CardKey, CardKind, CardState, Digest, Layout, Observed, RunId, Snapshot, UnreadableReason,
 };
+use crate::plan::SetForm;
 use crate::ports::{
     Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose, StoreError,
 };
@@ -117,11 +118,12 @@ enum RecordedPreImage {
 }
 
 /// Change of a card by a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct CardChange {
     before: RecordedPreImage,
-    /// The layout that the run left there; `None` after a reset. Any other present layout is newer.
-    left: Option<Digest>,
+    /// The layouts that the run stored there; none after a reset. Any other present layout is
+    /// newer.
+    left: Vec<Digest>,
 }
 
 /// Returns the targets that a run has changed, sorted: those that a restore of it covers.
@@ -174,7 +176,7 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
                         CardChange {
                             before: digest
                                 .map_or(RecordedPreImage::NotKnown, RecordedPreImage::Layout),
-                            left: None,
+                            left: Vec::new(),
                         },
                     )
                 }));
@@ -184,17 +186,16 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
             {
                 let over = planned.get(target).copied().flatten();
                 let before = over.map_or(RecordedPreImage::Empty, RecordedPreImage::Layout);
-                card_changes.insert(*target, CardChange { before, left: Some(*digest) });
+                card_changes.insert(*target, CardChange { before, left: vec![*digest] });
             }
             // The write hit a newer layout than the one of the plan; that one is the person's loss.
             JournalRecord::SetIntent { target, digest, .. } => {
-                let left = card_changes
-                    .get(target)
-                    .and_then(|card_changes: &CardChange| card_changes.left);
-                card_changes.insert(
-                    *target,
-                    CardChange { before: RecordedPreImage::Layout(*digest), left },
-                );
+                let mut left = card_changes
+                    .remove(target)
+                    .map_or_else(Vec::new, |change: CardChange| change.left);
+                left.push(*digest);
+                let before = RecordedPreImage::Layout(*digest);
+                card_changes.insert(*target, CardChange { before, left });
             }
             JournalRecord::Opened(_)
             | JournalRecord::Completed { .. }
@@ -219,7 +220,12 @@ pub async fn plan_restore<A: Archive>(
     let mut targets = Vec::new();
     for (key, CardChange { before, left }) in card_changes(records)? {
         let Some(observed) = snapshot.card(key) else { continue };
-        let stays = |layout: &Layout| newer == NewerLayouts::Keep && left != Some(layout.digest());
+        let is_newer = match observed {
+            Observed::Known(CardState::Customized(there)) if newer == NewerLayouts::Keep => {
+                !is_left(of, key, &left, archive, there).await
+            }
+            _ => false,
+        };
         let decision = match (before, observed) {
             (RecordedPreImage::NotKnown, _) => RestoreDecision::NoBackup,
             (_, Observed::Unreadable(reason)) => RestoreDecision::Unreadable(reason.clone()),
@@ -232,7 +238,7 @@ pub async fn plan_restore<A: Archive>(
                 RecordedPreImage::Empty,
                 Observed::Known(CardState::Default | CardState::CommonDefault),
             ) => RestoreDecision::AsBefore,
-            (_, Observed::Known(CardState::Customized(layout))) if stays(layout) => {
+            (_, Observed::Known(CardState::Customized(layout))) if is_newer => {
                 RestoreDecision::NewerKept(layout.clone())
             }
             (RecordedPreImage::Empty, Observed::Known(CardState::Customized(layout))) => {
@@ -254,6 +260,29 @@ pub async fn plan_restore<A: Archive>(
         targets,
         common_defaults: snapshot.common_defaults.clone(),
     })
+}
+
+/// Returns `true` if a present layout is one that the run stored, also if the portal did not keep
+/// all of it.
+async fn is_left<A: Archive>(
+    of: &RunId,
+    key: CardKey,
+    left: &[Digest],
+    archive: &A,
+    there: &Layout,
+) -> bool {
+    if left.contains(&there.digest()) {
+        return true;
+    }
+    for digest in left {
+        // A backup that is missing proves nothing: the present layout counts as newer.
+        let stored = archive.backup(of, key, *digest).await.ok();
+        let form = stored.as_ref().and_then(SetForm::new);
+        if form.is_some_and(|form| form.can_be_shown_as(there)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Returns a problem with its cause, in one line.

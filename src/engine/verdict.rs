@@ -5,10 +5,9 @@
 //! tell, a read-back. This module sends and stores nothing; [`execute`](super::execute) acts on the
 //! verdicts.
 
-use serde_json::Value;
-
 use super::task::{CardTask, Goal, PreImage, Reason, lost};
 use crate::model::{CardState, Layout, Outcome};
+use crate::plan::SetForm;
 use crate::plan::diff::{LineChange, diff};
 use crate::ports::{CardRead, NO_PIPELINE, Refusal, WriteAnswer, WriteEvidence};
 
@@ -218,10 +217,7 @@ fn judge_state(
             Verdict::RetryAlone(Some(there))
         }
         (Goal::Set(wanted), Some(_)) if task.is_compensation() => {
-            Verdict::Final(Outcome::Lost(format!(
-                "stored again, but the portal did not keep all of it; the backup {} holds it",
-                wanted.digest().short()
-            )))
+            Verdict::Final(stored_again_in_part(wanted))
         }
         (Goal::Set(wanted), Some(there)) => {
             Verdict::Final(Outcome::RestoredInPart(missing(wanted, &there)))
@@ -249,7 +245,10 @@ fn reached(task: &CardTask, pre_image: &PreImage) -> Outcome {
 fn without_effect(task: &CardTask) -> Outcome {
     match &task.goal {
         Goal::Reset => Outcome::StillCustomized,
-        Goal::Set(newer) if task.is_compensation() => lost("the portal did not keep it", newer),
+        Goal::Set(newer) if task.is_compensation() => match &task.expected {
+            Some(there) if can_become(newer, there) => stored_again_in_part(newer),
+            _ => lost("the portal did not keep it", newer),
+        },
         Goal::Set(wanted) if task.expected.as_ref().is_some_and(|there| can_become(wanted, there)) => {
             Outcome::RestoredInPart(task.expected.as_ref().map(|there| missing(wanted, there)).unwrap_or_default())
         }
@@ -261,6 +260,14 @@ fn without_effect(task: &CardTask) -> Outcome {
                 .into(),
         ),
     }
+}
+
+/// Returns the outcome of a newer layout that was stored again, but not whole.
+fn stored_again_in_part(newer: &Layout) -> Outcome {
+    Outcome::Lost(format!(
+        "stored again, but the portal did not keep all of it; the backup {} holds it",
+        newer.digest().short()
+    ))
 }
 
 fn refused(task: &CardTask, refusal: &Refusal) -> Outcome {
@@ -288,57 +295,10 @@ fn judge_blind(task: &CardTask, answer: WriteAnswer) -> Verdict {
     }
 }
 
-/// Returns `true` if a portal that was sent one layout can keep the other: its filter inserts
-/// blanks and `*` into texts, and `set` keeps the known keys of sections and fields alone (behavior
-/// notes, sections 5.3 and 5.6). It drops neither sections nor fields, so that a layout with fewer
-/// of them is one that a person saved.
+/// Returns `true` if a card that was sent one layout can show the other. `set` drops neither
+/// sections nor fields, so that a layout with fewer of them is one that a person saved.
 fn can_become(sent: &Layout, there: &Layout) -> bool {
-    let json = |layout: &Layout| serde_json::from_str::<Value>(layout.as_json()).ok();
-    json(sent).zip(json(there)).is_some_and(|(sent, there)| value_can_become(&sent, &there))
-}
-
-fn value_can_become(sent: &Value, there: &Value) -> bool {
-    match (sent, there) {
-        (Value::Array(sent), Value::Array(there)) => {
-            sent.len() == there.len()
-                && sent.iter().zip(there).all(|(sent, there)| value_can_become(sent, there))
-        }
-        (Value::Object(sent), Value::Object(there)) => {
-            let is_kept = |(name, sent): (&String, &Value)| match name.as_str() {
-                "name" | "title" | "type" | "elements" => true,
-                "optionFlags" => text(sent).is_some_and(|text| text.parse::<f64>().is_ok()),
-                "options" => {
-                    sent.as_array().is_some_and(|list| !list.is_empty()) || sent.is_object()
-                }
-                _ => false,
-            };
-            let is_there = |name: &String| there.contains_key(name);
-            sent.iter().filter(|entry| is_kept(*entry)).all(|(name, _)| is_there(name))
-                && there.iter().all(|(name, there)| match sent.get(name) {
-                    Some(sent) => value_can_become(sent, there),
-                    // The portal adds these where they were missing.
-                    None => {
-                        name == "type" || (name == "elements" && *there == Value::Array(Vec::new()))
-                    }
-                })
-        }
-        // An empty object comes back as an empty list.
-        (Value::Object(_), Value::Array(there)) => there.is_empty(),
-        (Value::Array(_) | Value::Object(_), _) => false,
-        (sent, there) => text(sent) == text(there),
-    }
-}
-
-/// Returns a value as a form holds it, without the characters that the filter inserts.
-fn text(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(true) => "1".to_owned(),
-        Value::Bool(false) | Value::Null => String::new(),
-        Value::Array(_) | Value::Object(_) => return None,
-    };
-    Some(text.chars().filter(|sign| !sign.is_whitespace() && *sign != '*').collect())
+    SetForm::new(sent).is_some_and(|form| form.can_be_shown_as(there))
 }
 
 /// Returns the lines of a layout that the portal did not keep, for display.
@@ -352,6 +312,9 @@ fn missing(wanted: &Layout, there: &Layout) -> String {
     let mut text = lost.into_iter().take(MAX_LINES_NAMED).collect::<Vec<_>>().join("; ");
     if more > 0 {
         text.push_str(&format!("; and {more} more"));
+    }
+    if text.is_empty() {
+        text = tr_later!("parts that no card shows").to_owned();
     }
     text
 }

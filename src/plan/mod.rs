@@ -20,6 +20,7 @@ mod once;
 mod once_state;
 mod planner;
 mod policy;
+mod set_form;
 mod verify;
 
 pub use advice::{Advice, Replaces};
@@ -33,6 +34,7 @@ pub use guard::{
 pub use once_state::OnceState;
 pub use planner::plan;
 pub use policy::{BlindReset, Policy};
+pub use set_form::{RestoreLoss, SetForm};
 pub use verify::{PlanDefect, verify_plan};
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::wire::card;
 use crate::i18n::english;
 use crate::model::{CardKey, Layout};
 use crate::ports::{
-    CardRead, CardSink, CardWrite, Lane, MAX_WRITES_PER_REQUEST, NO_PIPELINE, PortalError,
+    CardRead, CardSink, CardWrite, Lane, MAX_WRITES_PER_REQUEST, NO_PIPELINE, PortalError, Refusal,
     SingleSet, WriteAnswer, WriteError, WriteEvidence,
 };
 
@@ -135,6 +135,14 @@ pub(super) async fn set_card(
         }
         let error = match send_set(client, &request, &mut retry).await {
             Ok(()) => return SingleSet::Sent(before, Ok(WriteAnswer::Done)),
+            // A refusal of this layout, and not of the caller; the read behind it proves the rest.
+            Err(CallError::Indeterminate(
+                message,
+                bitrix24::IndeterminateCause::Refusal(ClientError::Unexpected(_)),
+            )) => {
+                let refusal = Refusal { code: String::new(), message };
+                return SingleSet::Sent(before, Ok(WriteAnswer::Refused(refusal)));
+            }
             Err(CallError::Client(ClientError::NotExecuted(text))) => {
                 match client.rest().retry_unsent(text, &mut retry).await {
                     Ok(()) => continue,

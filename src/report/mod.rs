@@ -42,6 +42,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undo;
 mod view;
 mod worker_metrics;
 

@@ -251,7 +251,9 @@ impl<'a> LayoutGroup<'a> {
 
     /// Returns the layout in words: its first title, made safe by `escape`, and its size.
     pub(super) fn title(&self, escape: impl Fn(&str) -> String) -> Text {
-        let Some(layout) = self.layout else { return tr!("layout not read") };
+        let Some(layout) = self.layout else {
+            return tr!("layout not read: no backup, no way back");
+        };
         let sections = tr!("{n} section" | "{n} sections" % layout.sections());
         let fields = tr!("{n} field" | "{n} fields" % layout.fields());
         match layout.title().as_deref().map(escape) {

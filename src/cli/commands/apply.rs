@@ -154,12 +154,22 @@ impl Approver for ManifestApprover<'_> {
             });
         }
         let plan = &planned.plan;
-        let question = tr!(
-            "Reset {n} card on {portal}? What it holds is backed up first."
-                | "Reset {n} cards on {portal}? What they hold is backed up first."
-                    % plan.counts().reset,
-            portal = plan.portal
-        );
+        let (portal, resets) = (&plan.portal, plan.counts().reset);
+        let unread = plan.resets().filter(|target| target.decision.layout().is_none()).count();
+        let question = match unread {
+            0 => tr!(
+                "Reset {n} card on {portal}? What it holds is backed up first."
+                    | "Reset {n} cards on {portal}? What they hold is backed up first." % resets,
+                portal
+            ),
+            unread => tr!(
+                "Reset {n} card on {portal}? {unread} of them without reading it: no backup, no way back."
+                    | "Reset {n} cards on {portal}? {unread} of them without reading them: no backup, no way back."
+                        % resets,
+                portal,
+                unread
+            ),
+        };
         self.question.ask(&question).await
     }
 }

@@ -11,7 +11,8 @@ use crate::plan::{Advice, DriftKind, Violation};
 use crate::report::escape;
 use crate::report::report_model::{About, Finding, FindingLevel, Guards, ReportModel};
 use crate::report::subject::{PlanReport, Subject};
-use crate::report::text::plan::{promise, trust};
+use crate::report::text::plan::trust;
+use crate::report::undo;
 use crate::report::{Cost, Purpose, RenderOptions};
 
 /// Number of entries of a list that are shown.
@@ -53,20 +54,31 @@ pub(super) fn header(
     );
     tiles(&mut out, model);
     banner(&mut out, &banner_of(model, privacy));
-    let undo = match (&model.about, model.purpose) {
-        (About::Plan(_), _) if model.cost.is_some() && model.drift.is_none() => {
-            Some("RUN".to_owned())
-        }
-        (About::Run(run), Purpose::Apply) => run.run.map(ToString::to_string),
-        _ => None,
-    };
-    if let Some(run) = undo {
-        let promise = promise().replace('`', "").replace("RUN", &run);
-        let _ = writeln!(out, "<p class=\"promise\">{}</p>", text(&promise));
+    for line in undo_lines(model) {
+        let _ = writeln!(out, "<p class=\"promise\">{}</p>", text(&line));
     }
     facts(&mut out, model, privacy);
     warnings(&mut out, model.warnings, privacy);
     escape::xml(&out)
+}
+
+/// Returns the sentence on data and undo, and what an undo does not bring back.
+fn undo_lines(model: &ReportModel<'_>) -> Vec<String> {
+    let (promise, limits) = match (&model.about, model.purpose) {
+        (About::Plan(report), _) if model.cost.is_some() && model.drift.is_none() => {
+            (undo::promise(report.plan), undo::limits(report.plan))
+        }
+        (About::Run(run), Purpose::Apply) => match run.run {
+            Some(id) => {
+                let promise = undo::promise_of_run(run.targets);
+                return vec![promise.replace('`', "").replace("RUN", id.as_str())];
+            }
+            None => return Vec::new(),
+        },
+        _ => return Vec::new(),
+    };
+    let limits = limits.iter().map(ToString::to_string);
+    std::iter::once(promise.replace('`', "")).chain(limits).collect()
 }
 
 fn portal(model: &ReportModel<'_>, privacy: &Privacy<'_>) -> Option<String> {

@@ -16,7 +16,8 @@ use super::escape::{markdown, visible_line};
 use super::humanize::truncate_to_width;
 use super::report_model::{About, Finding, Guards, Headline, ReportModel};
 use super::subject::{Commit, FailureReport, Purpose};
-use super::text::plan::{apply_takes, portal, promise};
+use super::text::plan::{apply_takes, portal};
+use super::undo;
 use crate::i18n::Text;
 use crate::plan::DriftKind;
 use crate::plan::diff::DiffLine;
@@ -104,8 +105,13 @@ fn body(model: &ReportModel<'_>, detail: Detail) -> String {
     if let Some(failed) = &model.failure {
         failure(&mut text, failed);
     }
-    if model.review.as_ref().is_some_and(|review| !review.groups.is_empty()) {
-        let _ = writeln!(text, "\n**{}**", promise());
+    if let (Some(review), About::Plan(report)) = (&model.review, &model.about)
+        && !review.groups.is_empty()
+    {
+        let _ = writeln!(text, "\n**{}**", undo::promise(report.plan));
+        for limit in undo::limits(report.plan) {
+            let _ = writeln!(text, "\n**{limit}**");
+        }
     }
     if let Some(reason) = model.stopped {
         let (early, reason) = (tr!("The run ended early:"), short(&Text::from_msgid(reason)));

@@ -12,6 +12,7 @@ use crate::report::humanize::CostLine;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
 use crate::report::review::kind_lines;
 use crate::report::style::{BAD, FAINT, GOOD, HEADING, WARNING};
+use crate::report::undo;
 use crate::report::{Cost, DiffDetail, Grouping, PlanReport, RenderOptions, RowFilter, visible};
 
 /// Writes a plan.
@@ -85,7 +86,10 @@ pub(super) fn write(
     }
     writeln!(out, "{HEADING}{}{HEADING:#} {}", tr!("Plan:"), sums(plan))?;
     if let Some(review) = model.review.as_ref().filter(|review| !review.groups.is_empty()) {
-        writeln!(out, "{}", promise())?;
+        writeln!(out, "{}", undo::promise(plan))?;
+        for limit in undo::limits(plan) {
+            writeln!(out, "{WARNING}{limit}{WARNING:#}")?;
+        }
         if options.content == DiffDetail::Shown {
             for note in review.notes() {
                 writeln!(out, "{FAINT}{note}{FAINT:#}")?;
@@ -170,13 +174,6 @@ fn guards(f: &mut String, plan: &Plan) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-/// Returns the sentence on data and undo.
-pub(in crate::report) fn promise() -> Text {
-    tr!(
-        "Only card layouts change. No lead, contact or deal data is touched. Undo: `recard restore RUN --all`."
-    )
 }
 
 /// Returns the portal with its kind.

@@ -320,3 +320,30 @@ async fn reset_of_a_card_that_inherits_a_new_common_default_backs_up_no_stranger
     assert!(!done.log.disk().backups.contains_key(&layout("all").digest()));
     assert_eq!(needed_backups(&done.log.records()).unwrap(), [(simple(2), layout("two").digest())]);
 }
+
+#[tokio::test]
+async fn compensation_that_the_portal_keeps_in_part_says_so_and_a_restore_offers_the_rest() {
+    let card = |title: &str| {
+        let text = format!(
+            r#"[{{"name":"m","type":"section","title":"T","elements":[{{"name":"A"{title}}}]}}]"#
+        );
+        Layout::from_json(&text).unwrap()
+    };
+    let (saved, kept) = (card(r#","title":"own""#), card(""));
+    let world = world(&[(simple(2), "two")]);
+    let keeps = || PortalFault::Keeps(kept.clone());
+    let faults =
+        [(0, PortalFault::SavedBefore(simple(2), saved.clone())), (1, keeps()), (2, keeps())];
+    world.lock().unwrap().faults.extend(faults);
+    let done = run(&world, &[simple(2)]).await;
+    let outcome = &done.outcomes[0].1;
+    assert!(matches!(outcome, Outcome::Lost(text) if text.contains("not keep all")), "{outcome:?}");
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), kept.clone())].into());
+    assert!(done.log.disk().backups.contains_key(&saved.digest()));
+    let portal = InMemoryPortal::new(&world);
+    let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
+    let (run, records) = (done.log.run(), done.log.records());
+    let undo = plan_restore(run, &records, &done.log, &snapshot, NewerLayouts::Keep);
+    let back = RestoreDecision::Restore { wanted: saved, over: Some(kept) };
+    assert_eq!(undo.await.unwrap().targets[0].decision, back);
+}

@@ -32,6 +32,7 @@ mod rollouts;
 #[cfg(unix)]
 mod safeguards;
 mod salvage;
+mod undo_limits;
 #[cfg(all(unix, feature = "postgres"))]
 mod worker_crash;
 #[cfg(unix)]

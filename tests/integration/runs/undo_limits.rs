@@ -1,0 +1,155 @@
+//! Cards that an undo does not bring back, or not whole: said before the reset, and true after it.
+
+use recard::emulator::{EmulatorOptions, Release};
+use serde_json::{Value, json};
+
+use crate::support::company::{ids, manifest, row, save};
+use crate::support::env::{CommandOutput, TestEnv};
+
+const PERSON: i64 = 12;
+
+/// A portal where one person's simple card has this value, and a manifest that resets it.
+async fn portal_with(sections: Value) -> TestEnv {
+    let env = TestEnv::start().await;
+    let mut card = row(PERSON, "lead_details", "Mine");
+    card["value"] = json!([{"name": "default_column", "type": "column", "elements": sections}]);
+    save(env.emulator(), card);
+    let text = manifest(&env.portal(), &ids(&[PERSON]), "").replace("[simple, repeat]", "[simple]");
+    env.file("lead.yaml", &text);
+    env
+}
+
+fn section(title: Value, elements: Value) -> Value {
+    json!([{"name": "main", "type": "section", "title": title, "elements": elements}])
+}
+
+/// The card of the person as the portal stores it.
+fn card(env: &TestEnv) -> Option<Value> {
+    let rows = env.rows();
+    let rows = rows.as_array().unwrap();
+    let own = rows.iter().find(|row| row["user_id"] == PERSON && row["name"] == "lead_details");
+    own.map(|row| row["value"][0]["elements"].clone())
+}
+
+fn apply(env: &TestEnv) -> CommandOutput {
+    let applied = env.run(&["apply", "-f", "lead.yaml", "--auto-approve"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    assert_eq!(card(env), None);
+    applied
+}
+
+fn run_of(output: &CommandOutput) -> String {
+    let line = output.stdout.lines().find_map(|line| line.strip_prefix("Run ")).unwrap();
+    line.trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn own_titles_of_fields_are_lost_by_name_and_the_restore_can_be_undone() {
+    let named = json!([{"name": "TITLE", "title": "Our name for it", "optionFlags": "1"}]);
+    let env = portal_with(section(json!("Mine"), named)).await;
+    let plan = env.run(&["plan", "-f", "lead.yaml", "-o", "text", "-o", "markdown=plan.md"]);
+    let warned = "1 card has parts that the portal does not take again, such as own titles of";
+    assert!(plan.stdout.contains(warned), "{}", plan.stdout);
+    assert!(std::fs::read_to_string(env.at("plan.md")).unwrap().contains(warned));
+    apply(&env);
+    let restored = env.run(&["restore", "last", "--all", "--yes"]);
+    assert_eq!(restored.code, 3, "{restored:?}");
+    assert!(restored.stdout.contains("did not keep all of it"), "{}", restored.stdout);
+    assert!(restored.stdout.contains("Our name for it"), "{}", restored.stdout);
+    let kept = section(json!("Mine"), json!([{"name": "TITLE", "optionFlags": "1"}]));
+    assert_eq!(card(&env), Some(kept));
+    // The card holds the restore's own write, which its undo removes.
+    let undone = env.run(&["restore", &run_of(&restored), "--all", "--yes"]);
+    assert_eq!(undone.code, 0, "{undone:?}");
+    assert_eq!(card(&env), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layout_that_a_person_saved_over_a_restore_kept_in_part_is_newer() {
+    let named = json!([{"name": "TITLE", "title": "Our name for it"}]);
+    let env = portal_with(section(json!("Mine"), named)).await;
+    apply(&env);
+    let restored = env.run(&["restore", "last", "--all", "--yes"]);
+    save(env.emulator(), row(PERSON, "lead_details", "Newer"));
+    let undone = env.run(&["restore", &run_of(&restored), "--all", "--yes"]);
+    assert_eq!(undone.code, 3, "{undone:?}");
+    assert!(undone.stdout.contains("newer layout"), "{}", undone.stdout);
+    assert_eq!(card(&env).unwrap()[0]["title"], "Newer");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layout_that_the_portal_refuses_is_refused_alone_and_was_announced() {
+    let env = portal_with(section(json!(7), json!([{"name": "TITLE"}]))).await;
+    save(env.emulator(), row(14, "lead_details", "Good"));
+    let text =
+        manifest(&env.portal(), &ids(&[PERSON, 14]), "").replace("[simple, repeat]", "[simple]");
+    env.file("lead.yaml", &text);
+    let plan = env.run(&["plan", "-f", "lead.yaml"]);
+    let warned = "1 card holds a layout that the portal does not take again";
+    assert!(plan.stdout.contains(warned), "{}", plan.stdout);
+    apply(&env);
+    let restored = env.run(&["restore", "last", "--all", "--yes"]);
+    assert_eq!(restored.code, 3, "{restored:?}");
+    assert!(restored.stdout.contains("does not have title"), "{}", restored.stdout);
+    for word in ["not attempted", "ended early", "refuses to work"] {
+        assert!(!restored.shown().contains(word), "{word}: {}", restored.shown());
+    }
+    assert_eq!(card(&env), None);
+    let good = env.rows().as_array().unwrap().iter().any(|row| row["user_id"] == 14);
+    assert!(good, "{restored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plan_and_run_of_blind_resets_promise_no_undo() {
+    let release = Some(Release::LegacyRead);
+    let options = EmulatorOptions { release, ..EmulatorOptions::default() };
+    let env = TestEnv::start_with(options).await;
+    let text = manifest(&env.portal(), &ids(&[PERSON]), "").replace("[simple, repeat]", "[simple]");
+    env.file("lead.yaml", &text);
+    let plan = env.run(&[
+        "plan",
+        "-f",
+        "lead.yaml",
+        "--blind-reset",
+        "--output",
+        "text",
+        "--output",
+        "markdown=plan.md",
+        "--output",
+        "html=plan.html",
+    ]);
+    let formats =
+        ["plan.md", "plan.html"].map(|name| std::fs::read_to_string(env.at(name)).unwrap());
+    for text in [&plan.stdout].into_iter().chain(&formats) {
+        assert!(text.contains("no backup, no way back"), "{text}");
+        assert!(!text.contains("Undo"), "{text}");
+    }
+    let applied = env.run(&["apply", "-f", "lead.yaml", "--blind-reset", "--auto-approve"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    assert!(!applied.shown().contains("To put"), "{}", applied.shown());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recovery_asks_for_the_ledger_file_of_the_run() {
+    let env = portal_with(section(json!("Mine"), json!([{"name": "TITLE"}]))).await;
+    let text = std::fs::read_to_string(env.at("lead.yaml")).unwrap();
+    env.file("lead.yaml", &text.replace("[simple]", "[simple]\n      mode: { once: 2026-11 }"));
+    assert_eq!(env.run(&["ledger", "new", "once.json"]).code, 0);
+    let with_ledger = |words: &[&str]| env.run(&[words, &["--ledger", "once.json"]].concat());
+    let applied = with_ledger(&["apply", "-f", "lead.yaml", "--auto-approve"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    // As if the process had died behind its last write: no end, and nothing in the ledgers.
+    let journal = env.store_folder().join(format!("runs/{}/journal.jsonl", run_of(&applied)));
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    std::fs::write(&journal, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    let recovered = env.run(&["recover", "--settle-time", "0s"]);
+    assert_eq!(recovered.code, 4, "{recovered:?}");
+    assert!(recovered.stderr.contains("once.json"), "{}", recovered.stderr);
+    let recovered = with_ledger(&["recover", "--settle-time", "0s"]);
+    assert_eq!(recovered.code, 0, "{recovered:?}");
+    save(env.emulator(), row(PERSON, "lead_details", "Arranged anew"));
+    let again = with_ledger(&["apply", "-f", "lead.yaml", "--auto-approve"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(card(&env).is_some(), "{again:?}");
+}
