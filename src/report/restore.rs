@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::plan_file::{changed_line, format_time, use_line};
+use super::undo;
 use crate::engine::{RestorePlan, TargetOutcome};
 use crate::i18n::Text;
 use crate::model::{CardKey, Digest};
@@ -57,6 +58,7 @@ impl RestoreReport<'_> {
         if self.content.incomplete {
             lines.push(tr!("lines of the run's journal are lost: cards may be missing here"));
         }
+        lines.extend(self.layouts.into_iter().flat_map(undo::limits_of_restore));
         lines
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::TargetOutcome;
+use crate::engine::{RestoreDecision, RestorePlan, TargetOutcome};
 use crate::i18n::Text;
-use crate::model::{Digest, Outcome};
+use crate::model::{Digest, Layout, Outcome};
 use crate::plan::{Plan, RestoreLoss};
 
 /// Returns the sentence on data and undo. A plan of which nothing is backed up has no undo.
@@ -28,19 +28,8 @@ fn sentence(has_undo: bool) -> Text {
 
 /// Returns the sentences on the cards that an undo does not bring back, or not whole.
 pub(super) fn limits(plan: &Plan) -> Vec<Text> {
-    let mut losses: BTreeMap<Digest, RestoreLoss> = BTreeMap::new();
-    let (mut unread, mut refused, mut in_part) = (0, 0, 0);
-    for target in plan.resets() {
-        let Some(layout) = target.decision.layout() else {
-            unread += 1;
-            continue;
-        };
-        match losses.entry(layout.digest()).or_insert_with(|| RestoreLoss::of(layout)) {
-            RestoreLoss::Everything => refused += 1,
-            RestoreLoss::Part => in_part += 1,
-            RestoreLoss::Nothing => {}
-        }
-    }
+    let unread = plan.resets().filter(|target| target.decision.layout().is_none()).count();
+    let (refused, in_part) = losses(plan.resets().filter_map(|target| target.decision.layout()));
     let unread = (unread > 0).then(|| {
         tr!("{n} card is reset without reading it: no backup, no way back."
             | "{n} cards are reset without reading them: no backup, no way back." % unread)
@@ -51,11 +40,43 @@ pub(super) fn limits(plan: &Plan) -> Vec<Text> {
                 | "{n} cards hold layouts that the portal does not take again: they are backed up, but cannot be put back." % refused
         )
     });
-    let in_part = (in_part > 0).then(|| {
+    [unread, refused, parts(in_part)].into_iter().flatten().collect()
+}
+
+/// Returns the sentences on the cards that a restore does not bring back, or not whole.
+pub(super) fn limits_of_restore(plan: &RestorePlan) -> Vec<Text> {
+    let layouts = plan.targets.iter().filter_map(|target| match &target.decision {
+        RestoreDecision::Restore { wanted, .. } => Some(wanted),
+        _ => None,
+    });
+    let (refused, in_part) = losses(layouts);
+    let refused = (refused > 0).then(|| {
+        tr!("{n} backup holds a layout that the portal does not take: it will be refused."
+            | "{n} backups hold layouts that the portal does not take: they will be refused."
+                % refused)
+    });
+    [refused, parts(in_part)].into_iter().flatten().collect()
+}
+
+fn parts(cards: usize) -> Option<Text> {
+    (cards > 0).then(|| {
         tr!(
             "{n} card has parts that the portal does not take again, such as own titles of fields: a restore leaves them out."
-                | "{n} cards have parts that the portal does not take again, such as own titles of fields: a restore leaves them out." % in_part
+                | "{n} cards have parts that the portal does not take again, such as own titles of fields: a restore leaves them out." % cards
         )
-    });
-    [unread, refused, in_part].into_iter().flatten().collect()
+    })
+}
+
+/// Counts the layouts that the portal refuses, and those that it does not keep whole.
+fn losses<'a>(layouts: impl Iterator<Item = &'a Layout>) -> (usize, usize) {
+    let mut known: BTreeMap<Digest, RestoreLoss> = BTreeMap::new();
+    let (mut refused, mut in_part) = (0, 0);
+    for layout in layouts {
+        match known.entry(layout.digest()).or_insert_with(|| RestoreLoss::of(layout)) {
+            RestoreLoss::Everything => refused += 1,
+            RestoreLoss::Part => in_part += 1,
+            RestoreLoss::Nothing => {}
+        }
+    }
+    (refused, in_part)
 }

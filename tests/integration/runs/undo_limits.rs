@@ -52,6 +52,8 @@ async fn own_titles_of_fields_are_lost_by_name_and_the_restore_can_be_undone() {
     assert!(plan.stdout.contains(warned), "{}", plan.stdout);
     assert!(std::fs::read_to_string(env.at("plan.md")).unwrap().contains(warned));
     apply(&env);
+    let planned = env.run(&["restore", "last", "--all", "--plan"]);
+    assert!(planned.stdout.contains(warned), "{}", planned.stdout);
     let restored = env.run(&["restore", "last", "--all", "--yes"]);
     assert_eq!(restored.code, 3, "{restored:?}");
     assert!(restored.stdout.contains("did not keep all of it"), "{}", restored.stdout);
@@ -90,6 +92,7 @@ async fn layout_that_the_portal_refuses_is_refused_alone_and_was_announced() {
     apply(&env);
     let restored = env.run(&["restore", "last", "--all", "--yes"]);
     assert_eq!(restored.code, 3, "{restored:?}");
+    assert!(restored.stdout.contains("1 backup holds a layout"), "{}", restored.stdout);
     assert!(restored.stdout.contains("does not have title"), "{}", restored.stdout);
     for word in ["not attempted", "ended early", "refuses to work"] {
         assert!(!restored.shown().contains(word), "{word}: {}", restored.shown());
