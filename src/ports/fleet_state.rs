@@ -24,7 +24,9 @@
 //!    then the rollout begins anew.
 //! 6. A portal that the current revision does not name is of no fleet: it is not reconciled, and
 //!    its history stays.
-//! 7. Publications leave the pauses by command, the parked portals and the rounds as they are.
+//! 7. A rollback brings no portal past its waves to a revision that it was never on, and leaves
+//!    none to roll back to.
+//! 8. Publications leave the pauses by command, the parked portals and the rounds as they are.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -43,7 +45,7 @@ pub trait FleetState: Send + Sync {
     fn heads(&self) -> impl Future<Output = Result<Vec<(String, FleetHead)>, StoreError>> + Send;
 
     /// Stores a revision and makes it the current one, if the current one is the expected. The
-    /// first wave opens, and portals that are on the withdrawn revision get the new one at once.
+    /// first wave opens, and portals that are on the withdrawn revision leave it at once.
     fn publish(
         &self,
         publication: &Publication,
@@ -125,7 +127,8 @@ pub struct Publication {
     pub stop: StopRule,
     /// The portals of the revision, each once.
     pub portals: Vec<PublishedPortal>,
-    /// Revision whose portals get the new one at once, whatever their wave. A rollback has one.
+    /// Revision whose portals leave it at once, whatever their wave: to the new one, or to the one
+    /// that they were on if they never had the new one. A rollback has one.
     pub withdrawn: Option<Digest>,
 }
 
@@ -170,8 +173,14 @@ pub enum Published {
 pub struct FleetHead {
     /// The current revision.
     pub revision: Digest,
-    /// The last other revision that was current, to which a rollback leads.
+    /// The last other revision that was current, to which a rollback leads. A rollback itself
+    /// leaves none: the revision that it withdrew must not come back by a second one.
     pub previous: Option<Digest>,
+    /// The revision that was withdrawn, if the current one is there by a rollback.
+    pub withdrawn: Option<Digest>,
+    /// Portals that were not on the previous revision when it was replaced, by the revision that
+    /// they were on. A rollback must not bring them past its waves.
+    pub behind: BTreeMap<PortalId, Option<Digest>>,
     /// Number of this publication, from 1.
     pub number: u32,
     /// Origin of the publication.
@@ -185,14 +194,20 @@ pub struct FleetHead {
 }
 
 impl FleetHead {
-    /// Returns the head after a publication. The first wave is open. A head of the same number is
-    /// that of the same rollout: portals stay as they are.
-    pub fn new(publication: &Publication, before: Option<&Self>, now: Timestamp) -> Self {
-        if let Some(before) = before
-            && before.revision == publication.revision
-            && !matches!(before.rollout.state, RolloutState::Halted { .. })
+    /// Returns the head after a publication, from the head before with the revision that each
+    /// portal was on. The first wave is open. A head of the same number is that of the same
+    /// rollout: portals stay as they are.
+    pub fn new(
+        publication: &Publication,
+        before: Option<(&Self, &BTreeMap<PortalId, Option<Digest>>)>,
+        now: Timestamp,
+    ) -> Self {
+        let same = before.map(|(before, _)| before);
+        let same = same.filter(|before| before.revision == publication.revision);
+        if let Some(same) = same
+            && !matches!(same.rollout.state, RolloutState::Halted { .. })
         {
-            return Self { publisher: publication.publisher.clone(), ..before.clone() };
+            return Self { publisher: publication.publisher.clone(), ..same.clone() };
         }
         let mut rollout = Rollout {
             step: 0,
@@ -201,14 +216,21 @@ impl FleetHead {
             state: RolloutState::Running,
         };
         rollout.change(&RolloutChange::Open(0), now);
-        let previous = before.and_then(|before| match before.revision == publication.revision {
-            true => before.previous,
-            false => Some(before.revision),
-        });
+        let (previous, withdrawn, behind) = match (same, before) {
+            (Some(same), _) => (same.previous, same.withdrawn, same.behind.clone()),
+            (None, Some((before, on))) if publication.withdrawn.is_none() => {
+                let current = Some(before.revision);
+                let behind = on.iter().filter(|(_, on)| **on != current);
+                (current, None, behind.map(|(portal, on)| (portal.clone(), *on)).collect())
+            }
+            (None, _) => (None, publication.withdrawn, BTreeMap::new()),
+        };
         Self {
             revision: publication.revision,
             previous,
-            number: before.map_or(1, |before| before.number.saturating_add(1)),
+            withdrawn,
+            behind,
+            number: before.map_or(1, |(before, _)| before.number.saturating_add(1)),
             publisher: publication.publisher.clone(),
             at: now,
             portals: u32::try_from(publication.portals.len()).unwrap_or(u32::MAX),

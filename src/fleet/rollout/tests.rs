@@ -14,10 +14,6 @@ fn revision() -> Digest {
     Digest::hash(b"new")
 }
 
-fn before() -> Digest {
-    Digest::hash(b"old")
-}
-
 /// Fleet with so many portals in each wave. The first wave is open.
 fn fleet(portals: &[usize], settle: Duration, stop: StopRule) -> FleetView {
     let now: Timestamp = "2026-11-01T09:00:00Z".parse().unwrap();
@@ -29,7 +25,9 @@ fn fleet(portals: &[usize], settle: Duration, stop: StopRule) -> FleetView {
     let rollout = Rollout { step: 0, waves: waves.collect(), stop, state: RolloutState::Running };
     let head = FleetHead {
         revision: revision(),
-        previous: Some(before()),
+        previous: Some(Digest::hash(b"old")),
+        withdrawn: None,
+        behind: BTreeMap::new(),
         number: 2,
         publisher: Publisher::default(),
         at: now,
@@ -44,14 +42,14 @@ fn fleet(portals: &[usize], settle: Duration, stop: StopRule) -> FleetView {
             every: Duration::from_secs(900),
             pause: None,
         },
-        revision: Some(before()),
+        revision: head.previous,
         failed_before: false,
         pause: None,
         queue: QueueState::default(),
     };
     let all = portals.iter().enumerate();
     let portals = all.flat_map(|(wave, number)| (0..*number).map(move |index| portal(wave, index)));
-    let mut view = FleetView { now, head, portals: portals.collect() };
+    let mut view = FleetView { now, portals: portals.collect(), head };
     make(&mut view, &RolloutChange::Open(0));
     view
 }
@@ -142,7 +140,7 @@ fn wave_with_a_portal_that_had_no_round_waits_four_hours_beyond_its_time_to_sett
 #[test]
 fn round_on_the_revision_before_is_none() {
     let mut view = fleet(&[1, 1], Duration::ZERO, StopRule::STRICT);
-    view.portals[0].revision = Some(before());
+    view.portals[0].revision = view.head.previous;
     round(&mut view, 0, RoundClass::Failed, 9);
     assert_eq!(next_change(&view), None, "it neither fails the wave nor ends it");
 }

@@ -57,6 +57,10 @@ struct FleetV1 {
 struct HeadV1 {
     revision: Digest,
     previous: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    withdrawn: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    behind: Vec<BehindV1>,
     number: u32,
     commit: Option<String>,
     actor: String,
@@ -66,6 +70,13 @@ struct HeadV1 {
     waves: Vec<WaveV1>,
     stop: StoredStopRule,
     state: StateV1,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BehindV1 {
+    revision: Option<Digest>,
+    portals: Vec<PortalId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,8 +178,23 @@ fn milliseconds(time: Duration) -> u32 {
 
 impl From<&FleetHead> for HeadV1 {
     fn from(head: &FleetHead) -> Self {
-        let FleetHead { revision, previous, number, publisher, at, portals, rollout } =
-            head.clone();
+        let FleetHead {
+            revision,
+            previous,
+            withdrawn,
+            behind,
+            number,
+            publisher,
+            at,
+            portals,
+            rollout,
+        } = head.clone();
+        let mut by_revision: BTreeMap<Option<Digest>, Vec<PortalId>> = BTreeMap::new();
+        for (portal, revision) in behind {
+            by_revision.entry(revision).or_default().push(portal);
+        }
+        let behind = by_revision.into_iter();
+        let behind = behind.map(|(revision, portals)| BehindV1 { revision, portals });
         let Publisher { commit, actor } = publisher;
         let Rollout { step, waves, stop, state } = rollout;
         let wave = |RolloutWave { name, settle, opened }| WaveV1 {
@@ -180,6 +206,8 @@ impl From<&FleetHead> for HeadV1 {
         Self {
             revision,
             previous,
+            withdrawn,
+            behind: behind.collect(),
             number,
             commit,
             actor,
@@ -195,7 +223,11 @@ impl From<&FleetHead> for HeadV1 {
 
 impl From<HeadV1> for FleetHead {
     fn from(stored: HeadV1) -> Self {
-        let HeadV1 { revision, previous, number, commit, actor, at, portals, .. } = stored;
+        let HeadV1 { revision, previous, withdrawn, number, commit, actor, at, portals, .. } =
+            stored;
+        let behind = stored.behind.into_iter().flat_map(|BehindV1 { revision, portals }| {
+            portals.into_iter().map(move |portal| (portal, revision))
+        });
         let wave = |WaveV1 { name, settle_milliseconds, opened }| RolloutWave {
             name,
             settle: Duration::from_millis(settle_milliseconds.into()),
@@ -205,6 +237,8 @@ impl From<HeadV1> for FleetHead {
         Self {
             revision,
             previous,
+            withdrawn,
+            behind: behind.collect(),
             number,
             publisher: Publisher { commit, actor },
             at,
@@ -316,6 +350,11 @@ mod tests {
             head: FleetHead {
                 revision: digest,
                 previous: Some(Digest::hash(b"before")),
+                withdrawn: Some(Digest::hash(b"worse")),
+                behind: BTreeMap::from([
+                    (samples::portal(), None),
+                    (PortalId::new("other.bitrix24.com").unwrap(), Some(digest)),
+                ]),
                 number: 2,
                 publisher: Publisher { commit: Some("c0ffee".to_owned()), actor: "ci".to_owned() },
                 at,

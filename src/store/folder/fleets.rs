@@ -250,8 +250,12 @@ impl Files<'_> {
         let path = self.revision(publication.revision);
         make_folder(folder_of(&path))?;
         write_private(&path, &publication.document)?;
-        let head = FleetHead::new(publication, before.as_ref().map(|record| &record.head), now);
+        let on = before.iter().flat_map(|record| &record.portals);
+        let on = on.map(|(name, portal)| (name.clone(), portal.revision)).collect();
+        let head_before = before.as_ref().map(|record| (&record.head, &on));
+        let head = FleetHead::new(publication, head_before, now);
         let fleet = publication.fleet.clone();
+        let behind = before.as_ref().map(|record| record.head.behind.clone()).unwrap_or_default();
         let mut known = match before {
             Some(before) if before.head.number == head.number => {
                 self.write_head(&FleetRecord { head: head.clone(), ..before })?;
@@ -265,9 +269,11 @@ impl Files<'_> {
             let earlier = known.remove(&published.portal);
             let earlier = earlier.and_then(|earlier| earlier.revision);
             let is_withdrawn = earlier.is_some() && earlier == publication.withdrawn;
-            let is_open = published.wave == 0 || is_withdrawn;
+            let behind = behind.get(&published.portal).filter(|_| is_withdrawn);
+            let is_open = published.wave == 0 || (is_withdrawn && behind.is_none());
+            let waiting = behind.copied().unwrap_or(earlier);
             let portal = StoredPortal {
-                revision: if is_open { Some(publication.revision) } else { earlier },
+                revision: if is_open { Some(publication.revision) } else { waiting },
                 failed_before: is_open && self.is_failing(&published.portal)?,
                 published: published.clone(),
             };

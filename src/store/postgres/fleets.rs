@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::Database;
-use super::columns::portal;
+use super::columns::{digest, portal};
 use super::connection::Parameters;
 use super::fleet_columns::{
     PAUSES, PORTALS_OF_FLEET, PortalArrays, command_pause, portal_state, time,
@@ -67,12 +67,20 @@ const PUBLISH: &str = "insert into recard.portal \
      labels = excluded.labels, every = excluded.every, declared_pause = excluded.declared_pause, \
      declared_pause_reason = excluded.declared_pause_reason, failed_before = false";
 
-/// The first wave, and the portals on the withdrawn revision, get the new one.
+/// The first wave, and the portals on the withdrawn revision that were on the new one before, get
+/// the new one.
 const OPEN_FIRST: &str = concat!(
     "update recard.portal set ",
     on_revision!(),
-    " where fleet = $1 and (wave = 0 or revision = $3)"
+    " where fleet = $1 and (wave = 0 or revision = $3 and portal <> all($4))"
 );
+
+/// The others on the withdrawn revision get the one that they were on before it.
+const TAKE_BACK: &str = "update recard.portal as taken set revision = given.revision, \
+     due = case when given.revision is null then due else now() end \
+     from unnest($3::text[], $4::text[]) as given(portal, revision) \
+     where taken.portal = given.portal and taken.fleet = $1 and taken.wave <> 0 \
+     and taken.revision = $2";
 
 const OPEN: &str =
     concat!("update recard.portal set ", on_revision!(), " where fleet = $1 and wave = $3");
@@ -110,6 +118,22 @@ impl PostgresFleets {
         let now = time(&self.database, self.database.column(row, "now")?)?;
         let record = record.map_err(|problem| self.misread(fleet, problem))?;
         Ok((record.map(|record| record.head), now))
+    }
+
+    /// Returns the revision that each portal of a fleet is on.
+    async fn revisions(
+        &self,
+        transaction: &Transaction<'_>,
+        fleet: &str,
+    ) -> Result<BTreeMap<PortalId, Option<Digest>>, StoreError> {
+        let text = "select portal, revision from recard.portal where fleet = $1";
+        let rows = transaction.query(text, &[(&fleet, Type::TEXT)]).await?;
+        let on = |row: &Row| {
+            let name = portal(&self.database, self.database.column(row, "portal")?)?;
+            let revision = self.database.column::<Option<&str>>(row, "revision")?;
+            Ok((name, revision.map(|one| digest(&self.database, one)).transpose()?))
+        };
+        rows.iter().map(on).collect()
     }
 
     async fn set_head(
@@ -204,7 +228,8 @@ impl FleetState for PostgresFleets {
         if let Some((portal, fleet)) = other {
             return Ok(Published::OfAnotherFleet(portal, fleet));
         }
-        let head = FleetHead::new(publication, before.as_ref(), now);
+        let on = self.revisions(&transaction, fleet).await?;
+        let head = FleetHead::new(publication, before.as_ref().map(|before| (before, &on)), now);
         let digest = revision.to_string();
         let text = "insert into recard.revision (digest, fleet, document) values ($1, $2, $3) \
                     on conflict (digest) do update set document = excluded.document";
@@ -212,7 +237,7 @@ impl FleetState for PostgresFleets {
             &[(&digest, Type::TEXT), (fleet, Type::TEXT), (document, Type::BYTEA)];
         transaction.query(text, parameters).await?;
         self.set_head(&transaction, fleet, &head).await?;
-        if before.is_some_and(|before| before.number == head.number) {
+        if before.as_ref().is_some_and(|before| before.number == head.number) {
             // Its rollout goes on, and the portals stay as they are.
             transaction.commit().await?;
             return Ok(Published::Current(Box::new(head)));
@@ -222,9 +247,25 @@ impl FleetState for PostgresFleets {
         transaction.query(LET_GO, parameters).await?;
         transaction.query(PUBLISH, &arrays.parameters(fleet)).await?;
         let withdrawn = withdrawn.map(|digest| digest.to_string());
-        let parameters: Parameters<'_> =
-            &[(fleet, Type::TEXT), (&digest, Type::TEXT), (&withdrawn, Type::TEXT)];
+        let behind = before.map(|before| before.behind).unwrap_or_default();
+        let (names, revisions): (Vec<&str>, Vec<Option<String>>) = behind
+            .iter()
+            .map(|(portal, revision)| (portal.as_str(), revision.map(|one| one.to_string())))
+            .unzip();
+        let parameters: Parameters<'_> = &[
+            (fleet, Type::TEXT),
+            (&digest, Type::TEXT),
+            (&withdrawn, Type::TEXT),
+            (&names, Type::TEXT_ARRAY),
+        ];
         transaction.query(OPEN_FIRST, parameters).await?;
+        let parameters: Parameters<'_> = &[
+            (fleet, Type::TEXT),
+            (&withdrawn, Type::TEXT),
+            (&names, Type::TEXT_ARRAY),
+            (&revisions, Type::TEXT_ARRAY),
+        ];
+        transaction.query(TAKE_BACK, parameters).await?;
         transaction.commit().await?;
         Ok(Published::Current(Box::new(head)))
     }

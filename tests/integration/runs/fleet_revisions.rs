@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::support::env::{CommandOutput, TestEnv};
 
-const CARD: &str = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: card, reason: test }\nspec:\n  \
+pub(super) const CARD: &str = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: card, reason: test }\nspec:\n  \
                     personal: [{ users: { ids: [8, 12] }, leadCustomerTypes: [simple] }]\n";
 
 struct SystemClock;
@@ -30,10 +30,10 @@ impl Clock for SystemClock {
 }
 
 /// Folder with a fleet of portals that no test asks.
-struct Fleet(TestEnv);
+pub(super) struct Fleet(pub(super) TestEnv);
 
 impl Fleet {
-    fn new(portals: &[&str]) -> Self {
+    pub(super) fn new(portals: &[&str]) -> Self {
         let fleet = Self(TestEnv::new());
         fleet.0.file("card.yaml", CARD);
         fleet.declare(portals, "");
@@ -41,7 +41,7 @@ impl Fleet {
     }
 
     /// Writes the fleet. The first portal has the label `ring: canary`, and is the first wave.
-    fn declare(&self, portals: &[&str], more: &str) {
+    pub(super) fn declare(&self, portals: &[&str], more: &str) {
         let mut text = "apiVersion: recard/v1\nkind: Fleet\nmetadata: { name: customers, reason: Test }\nspec:\n  \
                         defaults: { manifests: [card.yaml], webhook: { file: \"{portal}\" } }\n  portals:\n"
             .to_owned();
@@ -60,7 +60,7 @@ impl Fleet {
     }
 
     /// Runs a command over the fleet; the report of one that has outputs is in `report.json`.
-    fn run(&self, command: &str, more: &[&str]) -> (CommandOutput, Value) {
+    pub(super) fn run(&self, command: &str, more: &[&str]) -> (CommandOutput, Value) {
         let mut arguments = vec!["fleet", command];
         if !matches!(command, "pause" | "unpause" | "retry") {
             arguments.extend(["-o", "text", "-o", "json=report.json"]);
@@ -74,24 +74,24 @@ impl Fleet {
         (done, serde_json::from_slice(&report).unwrap_or_default())
     }
 
-    fn publish(&self, more: &[&str]) -> (CommandOutput, Value) {
+    pub(super) fn publish(&self, more: &[&str]) -> (CommandOutput, Value) {
         self.run("publish", more)
     }
 
     /// Returns the digest of the current revision.
-    fn current(&self) -> String {
+    pub(super) fn current(&self) -> String {
         self.run("status", &[]).1["rollout"]["revision"].as_str().unwrap().to_owned()
     }
 
-    fn state(&self) -> FolderFleets {
+    pub(super) fn state(&self) -> FolderFleets {
         FolderFleets::new(&self.0.at(".recard"), Arc::new(SystemClock))
     }
 
-    async fn view(&self) -> FleetView {
+    pub(super) async fn view(&self) -> FleetView {
         self.state().view("customers").await.unwrap().unwrap()
     }
 
-    async fn change(&self, change: RolloutChange) {
+    pub(super) async fn change(&self, change: RolloutChange) {
         let at = self.view().await.head.step();
         assert!(self.state().change_rollout("customers", at, &change).await.unwrap());
     }
@@ -103,11 +103,11 @@ impl Fleet {
         write_queue_row(&root, &portal, &row).unwrap();
     }
 
-    fn git(&self, arguments: &[&str]) {
+    pub(super) fn git(&self, arguments: &[&str]) {
         git(self.0.path(), arguments);
     }
 
-    fn commit(&self) {
+    pub(super) fn commit(&self) {
         self.git(&["add", "card.yaml", "fleet.yaml"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", "change"]);
     }
@@ -397,6 +397,9 @@ async fn fleet_revision_of_another_signer_is_refused() {
     assert!(refused.stderr.contains("not trusted"), "{}", refused.stderr);
     let both = ["--trusted-key", "other.pub", "--trusted-key", "own.pub"];
     assert_eq!(fleet.run("rollback", &both).0.code, 0);
+    fleet.0.file("card.yaml", &CARD.replace("8, 12", "11"));
+    let (signed, _) = fleet.publish(&["--signing-key", "own.pem", "--expect", &fleet.current()]);
+    assert_eq!(signed.code, 0, "{signed:?}");
     // A revision without a signature in place of the one before.
     let before = fleet.view().await.head.previous.unwrap();
     let document = fleet.state().revision(before).await.unwrap().unwrap();

@@ -9,6 +9,8 @@ mod compose;
 mod crash;
 mod drift;
 mod fault_scripts;
+#[cfg(unix)]
+mod fleet_publications;
 mod fleet_revisions;
 mod fleets;
 mod guards;

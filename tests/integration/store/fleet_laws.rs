@@ -48,6 +48,7 @@ pub(crate) async fn check(world: &impl FleetWorld) {
     portal_of_another_fleet_refuses_the_publication(world).await;
     removed_portal_is_of_no_fleet_and_keeps_its_history(world).await;
     withdrawn_revision_is_left_at_once(world).await;
+    rollback_passes_no_wave_and_leaves_no_way_to_what_was_withdrawn(world).await;
     pauses_are_set_replaced_and_ended(world).await;
     retry_frees_parked_portals_alone(world).await;
 }
@@ -311,6 +312,51 @@ async fn withdrawn_revision_is_left_at_once(world: &impl FleetWorld) {
     let found = view(world, law).await;
     assert_eq!(revisions(&found), [three, three, one]);
     assert_eq!(found.head.rollout.open_waves(), 1);
+}
+
+async fn rollback_passes_no_wave_and_leaves_no_way_to_what_was_withdrawn(world: &impl FleetWorld) {
+    let law = "back";
+    let all = [0, 1, 2];
+    let open = async |waves: &[usize]| {
+        for wave in waves {
+            change(world, law, RolloutChange::Open(*wave)).await;
+        }
+    };
+    let publish_over = async |text: &str, before: Option<&str>, withdrawn: Option<&str>| {
+        let mut next = publication(law, text, &all, before);
+        next.withdrawn = withdrawn.map(digest);
+        publish(world, &next).await
+    };
+    let [one, two, three, four] = ["b1", "b2", "b3", "b4"].map(|text| Some(digest(text)));
+    publish_over("b1", None, None).await;
+    open(&[1]).await;
+    // The next one went further than the first ever did.
+    publish_over("b2", Some("b1"), None).await;
+    open(&[1, 2]).await;
+    let head = publish_over("b1", Some("b2"), Some("b2")).await;
+    assert_eq!((head.previous, head.withdrawn), (None, two));
+    let found = view(world, law).await;
+    assert_eq!((revisions(&found), &found.head), (vec![one, one, None], &head));
+    // The same once more changes nothing but who published it.
+    assert_eq!(publish_over("b1", Some("b1"), None).await, head);
+    open(&[1, 2]).await;
+    // Each goes back to what it was on: two never had the second wave of the third revision.
+    let head = publish_over("b3", Some("b1"), None).await;
+    assert_eq!((head.previous, head.withdrawn), (one, None));
+    open(&[1]).await;
+    publish_over("b4", Some("b3"), None).await;
+    open(&[1, 2]).await;
+    assert_eq!(revisions(&view(world, law).await), [four; 3]);
+    let head = publish_over("b3", Some("b4"), Some("b4")).await;
+    assert_eq!((head.previous, head.withdrawn), (None, four));
+    assert_eq!(revisions(&view(world, law).await), [three, three, one]);
+    // A halted rollout that begins anew is still the one of a rollback.
+    let cause = HaltCause::Command { by: "anna".to_owned(), reason: "calls".to_owned() };
+    change(world, law, RolloutChange::Halt(cause)).await;
+    let head = publish_over("b3", Some("b3"), None).await;
+    assert_eq!((head.previous, head.withdrawn), (None, four));
+    open(&[1, 2]).await;
+    assert_eq!(revisions(&view(world, law).await), [three; 3]);
 }
 
 async fn pauses_are_set_replaced_and_ended(world: &impl FleetWorld) {

@@ -1,7 +1,8 @@
 //! `recard fleet rollback`: publishes the revision before.
 //!
-//! Portals on the revision that is withdrawn go back at once; others wait for their wave. Cards
-//! that were reset are put back by `recard restore`, never by this command.
+//! Portals on the revision that is withdrawn leave it at once; others wait for their wave. A second
+//! rollback would lead to the withdrawn revision, or further back than the store knows, and is
+//! refused. Cards that were reset are put back by `recard restore`, never by this command.
 
 use std::time::Instant;
 
@@ -39,6 +40,23 @@ async fn roll_back(
     let state = state::open(global);
     let (name, view) = state::find(&state, arguments.name.as_deref()).await?;
     let head = &view.head;
+    if let Some(withdrawn) = head.withdrawn {
+        // The same command once more is one that names the revision to be withdrawn.
+        if arguments.expect == Some(Expectation::Revision(withdrawn)) {
+            outputs.ui.note(tr!("the revision {withdrawn} is withdrawn already", withdrawn));
+            let awaited = arguments.wait.then_some(head.revision);
+            let name = ("rollback", &*name);
+            return publishing::finish(outputs, global, &state, name, awaited, started).await;
+        }
+        return Err(CliError::refused(tr!(
+            "the current revision is there by a rollback, which withdrew {withdrawn}; nothing was published",
+            withdrawn
+        ))
+        .hint(tr!(
+            "to go further back, or on, publish that fleet, wave by wave: recard fleet publish --expect {}",
+            head.revision
+        )));
+    }
     if let Some(expected) = &arguments.expect
         && *expected != Expectation::Revision(head.revision)
     {
@@ -66,6 +84,11 @@ async fn roll_back(
     let mut publication = publication::new(&fleet, &revision, Some(head.revision), publisher)?;
     publication.withdrawn = Some(head.revision);
     publishing::publish(&state, &publication).await?;
+    outputs.ui.note(tr!(
+        "the revision {} is withdrawn; to repeat this command safely: --expect {}",
+        head.revision.short(),
+        head.revision
+    ));
     outputs.ui.note(tr!(
         "cards that were reset stay reset; `recard restore RUN` puts them back, portal by portal"
     ));
