@@ -33,6 +33,10 @@ pub struct Fleet {
     pub portals: Vec<FleetPortal>,
     /// The waves, in their order.
     pub waves: Vec<FleetWave>,
+    /// Waves that take no portal while files of portals are broken, behind the problems of these.
+    /// Nothing may be applied or
+    /// published then: the next wave would begin without them.
+    pub lost_waves: Vec<Diagnostic>,
     /// `spec.stop`.
     pub stop: StopRule,
     /// `spec.guards`.
@@ -40,16 +44,33 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// Returns the problems of all portals, each once.
+    pub fn problems_of_portals(&self) -> Vec<Diagnostic> {
+        problems_of(self.portals.iter())
+    }
+
     /// Returns `true` if another fleet means the same. Places in files do not count, and of
     /// problems only their number.
     pub fn means_same(&self, other: &Self) -> bool {
         let of_fleet = |fleet: &Self| {
-            let Self { name, reason, portals, waves, stop, guards } = fleet;
-            (name.clone(), reason.clone(), portals.len(), waves.clone(), *stop, *guards)
+            let Self { name, reason, portals, waves, lost_waves, stop, guards } = fleet;
+            let numbers = (portals.len(), lost_waves.len());
+            (name.clone(), reason.clone(), numbers, waves.clone(), *stop, *guards)
         };
         let mut portals = self.portals.iter().zip(&other.portals);
         of_fleet(self) == of_fleet(other) && portals.all(|(one, other)| one.means_same(other))
     }
+}
+
+/// Returns the problems of portals, each once.
+pub(super) fn problems_of<'p>(portals: impl Iterator<Item = &'p FleetPortal>) -> Vec<Diagnostic> {
+    let mut all: Vec<Diagnostic> = Vec::new();
+    for problem in portals.flat_map(|portal| &portal.problems) {
+        if !all.contains(problem) {
+            all.push(problem.clone());
+        }
+    }
+    all
 }
 
 /// Wave of a fleet.

@@ -3,16 +3,16 @@
 //! A problem of the fleet's own file stops everything. One of an included file or of a manifest
 //! stays with the portals that it is of, so that one of a thousand files stops one portal.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::binding::Binding;
-use super::content::{Fleet, FleetPortal, LoadedFleet};
+use super::content::{Fleet, FleetPortal, LoadedFleet, problems_of};
 use super::decode::{self, FleetDocument, PortalEntry};
-use super::waves;
+use super::waves::{self, Assigned};
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Source};
 use crate::i18n::Text;
 use crate::manifest::declaration::{Declaration, Located};
@@ -89,23 +89,39 @@ pub fn load_fleet(sources: &[Source], files: &dyn FleetFiles) -> LoadedFleet {
         reader.include(pattern, &mut entries, &mut found);
     }
     refuse_duplicates(&entries, &mut found);
+    let broken: BTreeSet<SourceLocation> = entries
+        .iter()
+        .filter(|(_, problems)| problems.iter().any(Diagnostic::is_error))
+        .map(|(entry, _)| entry.place.clone())
+        .collect();
     let mut portals: Vec<FleetPortal> = entries
         .into_iter()
         .map(|(entry, problems)| reader.bind(&fleet.defaults, entry, problems))
         .collect();
     // A wave without a portal may have lost it to a problem that is reported already.
     let mut of_waves = Vec::new();
-    let waves = waves::assign(&fleet.waves, &mut portals, &mut of_waves);
-    if found.is_empty() {
+    let Assigned { waves, lost } =
+        waves::assign(&fleet.waves, &mut portals, &broken, &mut of_waves);
+    let mut lost_waves = Vec::new();
+    if !lost.is_empty() {
+        // A selection may leave the broken portals out, and they are why.
+        lost_waves = problems_of(portals.iter().filter(|one| broken.contains(&one.place)));
+        lost_waves.extend(lost);
+    }
+    let is_of_waves = found.is_empty();
+    if is_of_waves {
         found = of_waves;
     }
     let FleetDocument { name, reason, stop, guards, .. } = fleet;
+    let fleet = Fleet { name, reason, portals, waves, lost_waves, stop, guards };
     let is_broken = found.iter().any(Diagnostic::is_error);
-    LoadedFleet {
-        fleet: (!is_broken).then_some(Fleet { name, reason, portals, waves, stop, guards }),
-        diagnostics: sorted(found),
-        sources: reader.sources,
-    }
+    // A fleet that is refused tells everything at once, and its portals' own problems first. Those
+    // of a portal whose entry is sound may follow from a problem of the fleet.
+    let is_told =
+        |portal: &&FleetPortal| is_broken && (is_of_waves || broken.contains(&portal.place));
+    let mut diagnostics = problems_of(fleet.portals.iter().filter(is_told));
+    diagnostics.extend(sorted(found));
+    LoadedFleet { fleet: (!is_broken).then_some(fleet), diagnostics, sources: reader.sources }
 }
 
 /// Reports portals that stand in the fleet twice.
@@ -175,8 +191,12 @@ impl Reader<'_> {
         for path in paths {
             let file = match self.file(&path) {
                 Ok(file) => file,
+                // Its portals are not known. It is one entry in reports, by its name.
                 Err(problem) => {
-                    refuse(problem);
+                    let place = pattern.place.clone();
+                    let problem = Diagnostic::error(DiagnosticCode::Empty, place, problem);
+                    let place = SourceLocation { file: path.into(), line: 1, column: 1 };
+                    entries.push((PortalEntry::without_portal(place), vec![problem]));
                     continue;
                 }
             };
@@ -251,9 +271,8 @@ impl Reader<'_> {
             place,
             labels,
             wave: 0,
-            // A webhook of its own goes before both of the defaults.
-            read_webhook: read_webhook
-                .or_else(|| webhook.is_none().then(|| defaults.read_webhook.clone()).flatten()),
+            // A webhook of its own is no reason to look with the right to write.
+            read_webhook: read_webhook.or_else(|| defaults.read_webhook.clone()),
             webhook: webhook.or_else(|| defaults.webhook.clone()),
             every: every.or(defaults.every).unwrap_or(EVERY),
             mode: mode.or(defaults.mode).unwrap_or_default(),

@@ -1,24 +1,38 @@
 //! Assignment of portals to waves.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::content::{FleetPortal, FleetWave, Wave, WaveRule};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
-use crate::model::Digest;
+use crate::model::{Digest, SourceLocation};
 
 /// Name of the only wave of a fleet that declares none.
 const ONLY: &str = "all";
 
+/// Waves of a fleet, after its portals were assigned to them.
+pub(super) struct Assigned {
+    pub(super) waves: Vec<FleetWave>,
+    /// Waves without a portal, which may be one with a broken entry.
+    pub(super) lost: Vec<Diagnostic>,
+}
+
 /// Assigns each portal to the first wave that takes it. A wave without a portal and a portal
-/// without a wave are errors.
+/// without a wave are errors. A broken entry, whose labels may be lost, is neither missing in a
+/// wave nor without one.
 pub(super) fn assign(
     waves: &[Wave],
     portals: &mut [FleetPortal],
+    broken: &BTreeSet<SourceLocation>,
     found: &mut Vec<Diagnostic>,
-) -> Vec<FleetWave> {
+) -> Assigned {
+    let mut lost = Vec::new();
     if waves.is_empty() {
-        return vec![FleetWave { name: ONLY.into(), settle: Duration::ZERO }];
+        return Assigned {
+            waves: vec![FleetWave { name: ONLY.into(), settle: Duration::ZERO }],
+            lost,
+        };
     }
     let total = portals.len();
     let mut left: Vec<&mut FleetPortal> = portals.iter_mut().collect();
@@ -45,17 +59,23 @@ pub(super) fn assign(
         });
         if taken == 0 {
             let message = tr!("the wave `{}` takes no portal", name.value);
-            let help = tr!(
-                "a wave takes portals that no wave before it took; remove it, or mend its selection"
-            );
-            found.push(
-                Diagnostic::error(DiagnosticCode::EmptySelection, name.place.clone(), message)
-                    .help(help),
-            );
+            let empty =
+                Diagnostic::error(DiagnosticCode::EmptySelection, name.place.clone(), message);
+            if broken.is_empty() {
+                found.push(empty.help(tr!(
+                    "a wave takes portals that no wave before it took; remove it, or mend its selection"
+                )));
+            } else {
+                lost.push(empty);
+            }
         }
     }
     left.sort_by(|one, other| one.place.cmp(&other.place));
     for portal in left {
+        if broken.contains(&portal.place) {
+            portal.wave = waves.len().saturating_sub(1);
+            continue;
+        }
         let message = tr!("no wave takes the portal {}", portal.name());
         let help = tr!("end the waves with one that takes the rest: `- name: rest`");
         found.push(
@@ -64,7 +84,7 @@ pub(super) fn assign(
         );
     }
     let declared = waves.iter();
-    declared
-        .map(|wave| FleetWave { name: Arc::clone(&wave.name.value), settle: wave.settle })
-        .collect()
+    let declared =
+        declared.map(|wave| FleetWave { name: Arc::clone(&wave.name.value), settle: wave.settle });
+    Assigned { waves: declared.collect(), lost }
 }

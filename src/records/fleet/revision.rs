@@ -9,7 +9,7 @@
 //! all the same is refused.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,10 @@ pub struct RevisionContent {
     pub roots: Vec<String>,
     /// The text of each file, by its name.
     pub files: BTreeMap<String, String>,
+    /// Names of the files that could not be read, or are no text. They are not part of the
+    /// revision; the portals that they are of are broken in it as they were on the disk.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unreadable: BTreeSet<String>,
 }
 
 /// Error: a fleet cannot be published.
@@ -88,20 +92,29 @@ impl FleetRevision {
     /// If a file is no text or holds a secret, or the fleet cannot be read from the revision again.
     pub fn new(fleet: &Fleet, sources: &[Source], roots: usize) -> Result<Self, RevisionError> {
         let folder = sources.first().map_or("", |source| folder_of(&source.name));
-        let mut files = BTreeMap::new();
-        for source in sources {
+        let (mut files, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
+        for (index, source) in sources.iter().enumerate() {
             let name = || source.name.to_string();
-            let text =
-                std::str::from_utf8(&source.bytes).map_err(|_| RevisionError::NotText(name()))?;
-            if !secrets(text).is_empty() {
-                return Err(RevisionError::Secret(name()));
+            match std::str::from_utf8(&source.bytes) {
+                Ok(text) if secrets(text).is_empty() => {
+                    files.insert(name_from(folder, &source.name), text.to_owned());
+                }
+                Ok(_) => return Err(RevisionError::Secret(name())),
+                Err(_) if index < roots => return Err(RevisionError::NotText(name())),
+                Err(_) => {
+                    unreadable.insert(name_from(folder, &source.name));
+                }
             }
-            files.insert(name_from(folder, &source.name), text.to_owned());
         }
+        // An entry without a portal has the name of its file.
+        let nameless = fleet.portals.iter().filter(|portal| portal.portal.is_none());
+        let nameless = nameless.map(|portal| name_from(folder, portal.name()));
+        unreadable.extend(nameless.filter(|name| !files.contains_key(name)));
         let content = RevisionContent {
             fleet: fleet.name.to_string(),
             roots: sources.iter().take(roots).map(|one| name_from(folder, &one.name)).collect(),
             files,
+            unreadable,
         };
         let digest = digest(&content).map_err(|error| RevisionError::Format(error.to_string()))?;
         let revision =
@@ -114,13 +127,13 @@ impl FleetRevision {
 
     /// Reads the fleet from the files of the revision.
     pub fn load(&self) -> LoadedFleet {
-        let RevisionContent { fleet: _, roots, files } = &self.content;
+        let RevisionContent { fleet: _, roots, files, unreadable: _ } = &self.content;
         let source = |name: &String| Source {
             name: name.as_str().into(),
             bytes: files.get(name).map(|text| text.clone().into_bytes()).unwrap_or_default(),
         };
         let sources: Vec<Source> = roots.iter().map(source).collect();
-        load_fleet(&sources, &StoredFiles(files))
+        load_fleet(&sources, &StoredFiles(&self.content))
     }
 
     /// Signs the revision.
@@ -165,20 +178,23 @@ fn digest(content: &RevisionContent) -> Result<Digest, FormatError> {
 }
 
 /// Files of a revision.
-struct StoredFiles<'a>(&'a BTreeMap<String, String>);
+struct StoredFiles<'a>(&'a RevisionContent);
 
 impl FleetFiles for StoredFiles<'_> {
     fn read(&self, path: &Path) -> Result<Vec<u8>, Text> {
-        let text = path.to_str().and_then(|name| self.0.get(name));
+        let text = path.to_str().and_then(|name| self.0.files.get(name));
         text.map(|text| text.clone().into_bytes())
             .ok_or_else(|| format!("the revision has no file {}", path.display()).into())
     }
 
     fn names(&self, folder: &Path) -> Result<Vec<String>, Text> {
         let folder = folder.to_str().filter(|folder| *folder != ".").unwrap_or_default();
-        let names = self.0.keys().filter(|name| folder_of(name) == folder);
+        let names = self.0.files.keys().chain(&self.0.unreadable);
+        let names = names.filter(|name| folder_of(name) == folder);
         let names = names.map(|name| name.rsplit('/').next().unwrap_or(name).to_owned());
-        Ok(names.filter(|name| !name.starts_with('.')).collect())
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        names.sort();
+        Ok(names)
     }
 }
 

@@ -271,10 +271,11 @@ async fn systemd_unit_of_the_worker_reconciles_until_it_is_stopped() {
     let portal = env.portal();
     let fleet = format!(
         "apiVersion: recard/v1\nkind: Fleet\nmetadata: {{ name: test, reason: Test }}\nspec:\n  \
-         defaults: {{ manifests: [../lead.yaml], webhook: {{ file: \"{{portal}}\" }} }}\n  \
+         defaults: {{ manifests: [lead.yaml], webhook: {{ file: \"{{portal}}\" }} }}\n  \
          portals: [{{ portal: \"{portal}\" }}]\n"
     );
     env.file("etc/fleet.yaml", &fleet);
+    std::fs::copy(env.at("lead.yaml"), env.at("etc/lead.yaml")).unwrap();
     let webhook = env.emulator().webhook_url(1).unwrap();
     env.file(&format!("etc/secrets/{}", portal.replace(':', "_")), &webhook);
     let real = |text: &str| {

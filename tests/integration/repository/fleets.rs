@@ -47,9 +47,9 @@ fn read(folder: &Path) -> (LoadedFleet, Vec<Diagnostic>, String) {
     let sources = [Source { name: "fleet.yaml".into(), bytes }];
     let loaded = load_fleet(&sources, &Folder(folder.to_owned()));
     let mut found = loaded.diagnostics.clone();
-    for problem in
-        loaded.fleet.iter().flat_map(|fleet| &fleet.portals).flat_map(|one| &one.problems)
-    {
+    let of_portals = loaded.fleet.iter().flat_map(|fleet| &fleet.portals);
+    let of_waves = loaded.fleet.iter().flat_map(|fleet| &fleet.lost_waves);
+    for problem in of_portals.flat_map(|one| &one.problems).chain(of_waves) {
         if !found.contains(problem) {
             found.push(problem.clone());
         }
@@ -96,9 +96,14 @@ fn valid_fleets_and_the_example_are_accepted_with_every_manifest_bound() {
 #[test]
 fn problem_of_an_included_file_or_a_manifest_stays_with_its_portals() {
     let folder = root().join("tests/manifests/fleet/invalid");
-    for (case, portals, broken) in
-        [("included-broken", 4, 4), ("undefined-value", 2, 2), ("pin-to-another", 2, 2)]
-    {
+    for (case, portals, broken) in [
+        ("included-broken", 4, 4),
+        ("undefined-value", 2, 2),
+        ("pin-to-another", 2, 2),
+        ("canary-broken", 2, 1),
+        ("broken-without-wave", 2, 1),
+        ("include-unreadable", 2, 1),
+    ] {
         let fleet = read(&folder.join(case)).0.fleet.unwrap();
         let of_broken = fleet.portals.iter().filter(|portal| portal.declaration.is_none());
         assert_eq!((fleet.portals.len(), of_broken.count()), (portals, broken), "{case}");
@@ -173,6 +178,9 @@ fn schema_of_fleets_accepts_the_valid_and_refuses_wrong_forms() {
     // Several values together, other files and the text itself are beyond a schema.
     let beyond = [
         "broken-manifest",
+        "broken-without-wave",
+        "canary-broken",
+        "include-unreadable",
         "included-broken",
         "label-twice",
         "missing-manifest",

@@ -1,13 +1,27 @@
-//! Publications of a fleet: rollbacks one after another.
+//! Publications of a fleet: rollbacks one after another, guards, signatures, and the files that a
+//! revision may be made of.
+
+use std::os::unix::fs::symlink;
 
 use recard::model::Digest;
-use recard::ports::{FleetView, RolloutChange};
-use serde_json::json;
+use recard::ports::{FleetState as _, FleetView, RolloutChange};
+use recard::records::fleet::FleetRevision;
+use serde_json::{Value, json};
 
 use super::fleet_revisions::{CARD, Fleet};
+use super::fleets;
+
+/// Content of a file that no fleet may show.
+const FOREIGN: &str = "db.internal:5432:crm:anna:hunter2-of-anna: [\n";
 
 fn on(view: &FleetView) -> Vec<Option<Digest>> {
     view.portals.iter().map(|portal| portal.revision).collect()
+}
+
+async fn revision(fleet: &Fleet) -> FleetRevision {
+    let digest = fleet.view().await.head.revision;
+    let document = fleet.state().revision(digest).await.unwrap().unwrap();
+    FleetRevision::parse(&document).unwrap()
 }
 
 #[tokio::test]
@@ -42,4 +56,166 @@ async fn fleet_rollback_that_is_repeated_never_brings_the_withdrawn_revision_bac
         assert_eq!((&found.head, on(&found)), (&rolled_back.head, vec![Some(good); 3]));
         before = good;
     }
+}
+
+#[tokio::test]
+async fn fleet_names_no_file_outside_of_its_repository() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    let place = "fleets/fleet.yaml";
+    let foreign = tempfile::tempdir().unwrap();
+    let outside = foreign.path().join("pgpass");
+    std::fs::write(&outside, FOREIGN).unwrap();
+    for folder in ["fleets", "shared"] {
+        std::fs::create_dir(fleet.0.at(folder)).unwrap();
+    }
+    fleet.0.file("pgpass", FOREIGN);
+    let shared = CARD.replace("name: card", "name: shared").replace("8, 12", "9");
+    fleet.0.file("shared/card.yaml", &shared);
+    fleet.0.file("fleets/card.yaml", CARD);
+    symlink(&outside, fleet.0.at("fleets/link.yaml")).unwrap();
+    symlink(foreign.path(), fleet.0.at("fleets/folder")).unwrap();
+    let text = std::fs::read_to_string(fleet.0.at("fleet.yaml")).unwrap();
+    let with = |line: &str| fleet.0.file(place, &format!("{text}{line}"));
+    let of_beta = |file: &str| {
+        let entry = "- portal: beta.example\n";
+        let named = format!("{entry}      manifests: [\"{file}\"]\n");
+        fleet.0.file(place, &text.replace(entry, &named));
+    };
+    let run = |command: &str, more: &[&str]| {
+        let mut command = fleet.0.command(&[&["fleet", command, place], more].concat());
+        crate::support::env::CommandOutput::of(command.output().unwrap())
+    };
+    let refused = |what: &str| {
+        let (checked, planned) = (run("validate", &[]), run("plan", &["--secrets", "none"]));
+        for ended in [&checked, &planned] {
+            let said = format!("{}{}", ended.stdout, ended.stderr);
+            assert!(!said.contains("hunter2") && !said.contains("db.internal"), "{what}: {said}");
+        }
+        assert_eq!((checked.code, planned.code), (1, 3), "{what}: {checked:?} {planned:?}");
+        assert!(checked.stderr.contains("it was not read"), "{what}: {}", checked.stderr);
+        assert!(planned.stdout.contains("alpha.example"), "the others go on: {planned:?}");
+    };
+    let absolute = outside.to_str().unwrap();
+    for file in ["../pgpass", "../shared/card.yaml", absolute, "link.yaml", "folder/pgpass"] {
+        of_beta(file);
+        refused(file);
+    }
+    with("  include: [../pgpass]\n");
+    refused("include");
+    with("  include: [\"folder/*\"]\n");
+    let pattern = run("validate", &[]);
+    assert_eq!(pattern.code, 1, "{pattern:?}");
+    assert!(pattern.stderr.contains("it was not read"), "{}", pattern.stderr);
+    // Not even the folder is listed.
+    assert!(!pattern.stderr.contains("pgpass"), "{}", pattern.stderr);
+    // In a git repository its other folders may be named, and the data of git may not.
+    fleet.git(&["init", "-q"]);
+    fleet.0.file(".git/token", FOREIGN);
+    of_beta("../.git/token");
+    refused("the data of git");
+    of_beta("../shared/card.yaml");
+    // What the plans above found is no measure of lost portals.
+    std::fs::remove_dir_all(fleet.0.at(".recard")).unwrap();
+    let (checked, published) = (run("validate", &[]), run("publish", &[]));
+    assert_eq!((checked.code, published.code), (0, 0), "{checked:?} {published:?}");
+    assert!(revision(&fleet).await.content.files.contains_key("../shared/card.yaml"));
+    of_beta(absolute);
+    let current = fleet.view().await.head.revision.to_string();
+    let published = run("publish", &["--expect", &current]);
+    assert_eq!(published.code, 0, "one portal is broken, and no other: {published:?}");
+    let files = revision(&fleet).await.content.files;
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["card.yaml", "fleet.yaml"]);
+}
+
+#[tokio::test]
+async fn fleet_with_a_broken_file_of_its_only_canary_tells_that_and_skips_no_wave() {
+    let fleet = Fleet::new(&["alpha"]);
+    let waves = "  include: [canary.portal.yaml]\n  waves: [{ name: canary, select: { ring: first } }, { name: rest }]\n";
+    fleet.declare(&["alpha"], waves);
+    let entry = "apiVersion: recard/v1\nkind: FleetPortal\nspec:\n  portal: first.example\n  labels: { ring: first }\n";
+    fleet.0.file("canary.portal.yaml", entry);
+    assert_eq!(fleet.publish(&[]).0.code, 0);
+    let before = fleet.current();
+    for (broken, why) in [
+        (entry.replace("\nkind", "\n kind"), "canary.portal.yaml:2:"),
+        (entry.replace("{ ring: first }", "first"), "canary.portal.yaml:5:"),
+    ] {
+        fleet.0.file("canary.portal.yaml", &broken);
+        let runs: [(&str, &[&str], i32); 5] = [
+            ("validate", &[], 1),
+            ("plan", &["--secrets", "none", "--out", "plans.json"], 1),
+            ("apply", &["--secrets", "none", "--auto-approve"], 1),
+            ("publish", &["--expect", &before], 1),
+            ("apply", &["--secrets", "none", "--auto-approve", "-l", "ring=canary"], 1),
+        ];
+        for (command, more, code) in runs {
+            let ended = fleet.0.run(&[&["fleet", command], more].concat());
+            assert_eq!(ended.code, code, "{command}: {ended:?}");
+            let places = [why, "the wave `canary` takes no portal"].map(|part| {
+                ended.stderr.find(part).unwrap_or_else(|| panic!("{command} {part}: {ended:?}"))
+            });
+            assert!(places[0] < places[1], "{command}: {ended:?}");
+            assert!(!ended.stderr.contains("remove it"), "{command}: {ended:?}");
+        }
+        assert!(!fleet.0.at("plans.json").exists());
+        assert_eq!(fleet.current(), before);
+        // The others are planned all the same.
+        let (planned, report) = fleet.run("plan", &["--secrets", "none"]);
+        assert_eq!(planned.code, 3, "{planned:?}");
+        let cause = |index: usize| report["portals"][index]["detail"].as_str().unwrap().to_owned();
+        assert!(cause(0).contains("alpha.example") && cause(1).contains(why), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn fleet_file_that_is_no_text_or_unreadable_breaks_its_portals_alone() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    std::fs::create_dir(fleet.0.at("portals")).unwrap();
+    fleet.declare(&["alpha", "beta"], "  include: [portals/*.portal.yaml, missing.yaml]\n");
+    std::fs::write(fleet.0.at("portals/c.portal.yaml"), b"kind: FleetPortal\n# caf\xe9\n").unwrap();
+    std::fs::write(fleet.0.at("latin.yaml"), b"# caf\xe9\n").unwrap();
+    let text = std::fs::read_to_string(fleet.0.at("fleet.yaml")).unwrap();
+    let entry = "- portal: beta.example\n";
+    let named = format!("{entry}      manifests: [latin.yaml]\n");
+    fleet.0.file("fleet.yaml", &text.replace(entry, &named));
+    assert_eq!(fleet.0.run(&["fleet", "validate"]).code, 1);
+    assert_eq!(fleet.publish(&["--strict"]).0.code, 1);
+    let (planned, report) = fleet.run("plan", &["--secrets", "none"]);
+    assert_eq!(planned.code, 3, "{planned:?}");
+    let names = |row: &Value| row["portal"].as_str().unwrap().to_owned();
+    let names: Vec<String> = report["portals"].as_array().unwrap().iter().map(names).collect();
+    let expected = ["alpha.example", "beta.example", "portals/c.portal.yaml", "missing.yaml"];
+    assert_eq!(names, expected);
+    let (published, _) = fleet.publish(&[]);
+    assert_eq!(published.code, 0, "{published:?}");
+    let revision = revision(&fleet).await;
+    assert_eq!(
+        revision.content.unreadable.iter().collect::<Vec<_>>(),
+        ["latin.yaml", "missing.yaml", "portals/c.portal.yaml"]
+    );
+    let read = revision.load().fleet.unwrap();
+    let is_bound = |portal: &recard::manifest::FleetPortal| portal.declaration.is_some();
+    assert_eq!(read.portals.iter().map(is_bound).collect::<Vec<_>>(), [true, false, false, false]);
+    assert_eq!(on(&fleet.view().await).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_plan_uses_the_read_webhook_of_all_for_a_portal_with_a_webhook_of_its_own() {
+    let fleet = fleets::Fleet::start(1).await;
+    let text = std::fs::read_to_string(fleet.env.at("fleet.yaml")).unwrap();
+    let text = text.replace("defaults: {", "defaults: { readWebhook: { file: \"{portal}.read\" },");
+    let own = "      webhook: { file: own }\n      labels:";
+    fleet.env.file("fleet.yaml", &text.replace("      labels:", own));
+    let secret = fleet.env.at(fleet.secret(fleet.portal(1)));
+    let plan = || fleet.env.run(&["fleet", "plan", "--secrets", "secrets", "--rate", "unlimited"]);
+    // The right to write is there, and a look does not take it.
+    std::fs::copy(&secret, fleet.env.at("secrets/own")).unwrap();
+    assert_eq!(plan().code, 3, "{:?}", plan());
+    std::fs::rename(&secret, secret.with_extension("read")).unwrap();
+    let read = format!("{}.read", fleet.secret(fleet.portal(1)));
+    fleet.env.file(&read, &fleet.portal(1).webhook_url(1).unwrap());
+    std::fs::remove_file(fleet.env.at("secrets/own")).unwrap();
+    let planned = plan();
+    assert_eq!(planned.code, 0, "{planned:?}");
+    assert!(planned.stdout.contains("1 with changes"), "{}", planned.stdout);
 }

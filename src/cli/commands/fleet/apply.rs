@@ -117,6 +117,7 @@ async fn plan(
 ) -> Result<(FleetPlanFile, Option<BTreeSet<String>>), CliError> {
     let interrupt = surroundings.interrupt;
     let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
+    loaded.check_waves(outputs)?;
     let fleet = &loaded.fleet;
     let waves: Vec<String> = fleet.waves.iter().map(|wave| wave.name.to_string()).collect();
     check_wave(arguments, &waves)?;

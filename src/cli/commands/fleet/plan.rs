@@ -105,6 +105,7 @@ async fn look(
     let started = Instant::now();
     request.out.map_or(Ok(()), output::check_path)?;
     let loaded = files::load(outputs, fleet, interrupt).await?;
+    request.out.map_or(Ok(()), |_| loaded.check_waves(outputs))?;
     let fleet = &loaded.fleet;
     let portals: Vec<&FleetPortal> = fleet.portals.iter().collect();
     let options = LookOptions {

@@ -45,6 +45,7 @@ async fn publish(
     let key = arguments.signing_key.as_deref().map(publication::signing_key).transpose()?;
     let named = arguments.fleet.files();
     let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
+    loaded.check_waves(outputs)?;
     show_problems(outputs, &loaded, arguments.strict)?;
     let FleetOnDisk { fleet, all, sources } = &loaded;
     let mut revision = FleetRevision::new(fleet, sources, named.len())
