@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -29,6 +30,9 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Maximum size of an answer: an id, a name, a date and the names of a few refs.
 const MAX_OUTPUT_BYTES: u64 = 64 << 10;
+
+/// Number of files whose ids one query asks for.
+const FILES_A_QUERY: usize = 500;
 
 /// Options of git itself: no program, no lock, no fetch, and the history as it was made. The
 /// options of `-c` override the settings of the repository, so that none of these can start a
@@ -160,6 +164,44 @@ pub(super) async fn is_ancestor(file: &Path, first: &str, second: &str) -> bool 
     let arguments = ["merge-base", "--is-ancestor", first, second].map(AsRef::as_ref);
     let asked = tokio::time::timeout(TIMEOUT, git(file, arguments)).await;
     matches!(asked, Ok(Some(_)))
+}
+
+/// Returns `true` if a commit has exactly these files, by their names from the folder of a file.
+/// Nothing of the working tree is asked: git would run filters of the repository's settings on it.
+pub(super) async fn holds(file: &Path, commit: &str, files: &BTreeMap<String, String>) -> bool {
+    if !is_id(commit) || files.keys().any(|name| name.starts_with('/')) {
+        return false;
+    }
+    let files: Vec<(&String, &String)> = files.iter().collect();
+    for files in files.chunks(FILES_A_QUERY) {
+        let objects = files.iter().map(|(name, _)| match name.starts_with("../") {
+            true => format!("{commit}:{name}"),
+            false => format!("{commit}:./{name}"),
+        });
+        let objects: Vec<String> = ["rev-parse".to_owned()].into_iter().chain(objects).collect();
+        let asked = git(file, objects.iter().map(AsRef::as_ref));
+        let Ok(Some(ids)) = tokio::time::timeout(TIMEOUT, asked).await else { return false };
+        let ids: Vec<&str> = ids.lines().collect();
+        let mut pairs = files.iter().zip(&ids);
+        if ids.len() != files.len() || !pairs.all(|((_, text), id)| is_object(text, id)) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Returns `true` if git names this text by an id. A checkout may have added carriage returns, and
+/// reading has taken away a byte order mark.
+fn is_object(text: &str, id: &str) -> bool {
+    let algorithm = if id.len() > 40 { &SHA256 } else { &SHA1_FOR_LEGACY_USE_ONLY };
+    let texts = [text.to_owned(), text.replace("\r\n", "\n")];
+    let mut forms = texts.into_iter().flat_map(|text| [format!("\u{feff}{text}"), text]);
+    forms.any(|text| {
+        let object = format!("blob {}\0{text}", text.len());
+        let hash = digest(algorithm, object.as_bytes());
+        let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        hash.collect::<String>() == id
+    })
 }
 
 /// Runs git where a file lies. Returns its answer if it succeeded.

@@ -13,21 +13,22 @@ const FIFTH: usize = 5;
 pub(in crate::cli) fn violations(guards: &FleetGuards, rows: &[PortalRow]) -> Vec<FleetViolation> {
     let resets =
         || rows.iter().filter(|row| row.outcome == PortalOutcome::Changes && row.counts.reset > 0);
-    let portals = count(resets().count());
     let people = resets().map(|row| row.counts.people).fold(0, u32::saturating_add);
-    [
-        ("maxPortals", portals, guards.max_portals, guards.acknowledged_portals),
-        ("maxPeople", people, guards.max_people, guards.acknowledged_people),
-    ]
-    .into_iter()
-    .filter(|(_, number, limit, meant)| number > limit && meant.is_none_or(|meant| *number > meant))
-    .map(|(guard, number, limit, _)| FleetViolation {
-        guard: guard.to_owned(),
-        number,
-        limit,
-        acknowledge: number,
-    })
-    .collect()
+    let people = above("maxPeople", people, guards.max_people, guards.acknowledged_people);
+    too_many_portals(guards, resets().count()).into_iter().chain(people).collect()
+}
+
+/// Measures the number of portals that a run or a revision changes.
+pub(in crate::cli) fn too_many_portals(
+    guards: &FleetGuards,
+    portals: usize,
+) -> Option<FleetViolation> {
+    above("maxPortals", count(portals), guards.max_portals, guards.acknowledged_portals)
+}
+
+fn above(guard: &str, number: u32, limit: u32, meant: Option<u32>) -> Option<FleetViolation> {
+    let is_above = number > limit && meant.is_none_or(|meant| number > meant);
+    is_above.then(|| FleetViolation { guard: guard.to_owned(), number, limit, acknowledge: number })
 }
 
 /// Measures the portals of a fleet against those that it had. The acknowledgement names the exact

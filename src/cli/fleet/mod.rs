@@ -1,6 +1,7 @@
 //! Commands over many portals: their files, the rounds over their portals, and their reports.
 
 pub(super) mod applies;
+pub(super) mod changes;
 pub(super) mod files;
 pub(super) mod guards;
 pub(super) mod plans;

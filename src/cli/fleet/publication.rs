@@ -6,15 +6,17 @@ use jiff::Timestamp;
 
 use crate::cli::args::Expectation;
 use crate::cli::error::CliError;
-use crate::cli::git_log;
+use crate::cli::{env, git_log};
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::Digest;
 use crate::ports::{
-    DeclaredPause, FleetHead, Publication, PublishedPortal, Publisher, RolloutWave,
+    DeclaredPause, FleetHead, FleetState as _, Publication, PublishedPortal, Publisher, RolloutWave,
 };
-use crate::records::fleet::{FleetRevision, RevisionError, SigningKey, TrustedKey};
-use crate::store::read_whole;
+use crate::records::fleet::{
+    FleetRevision, RevisionError, RevisionSignature, SigningKey, TrustedKey,
+};
+use crate::store::{Fleets, read_whole};
 
 /// Maximum size of a key file that is read.
 const MAX_KEY_BYTES: u64 = 64 << 10;
@@ -79,13 +81,53 @@ pub(in crate::cli) fn unfit(problem: &RevisionError) -> CliError {
     }
 }
 
+/// Returns the commit of a revision that is to be published, and `true` if its files are not those
+/// of the commit. Such a commit is marked: `COMMIT-dirty`. The commit that a pipeline names is
+/// taken as it is where git does not work.
+pub(in crate::cli) async fn commit(
+    file: &Path,
+    revision: &FleetRevision,
+) -> (Option<String>, bool) {
+    let head = git_log::head(file).await;
+    let Some(commit) = env::commit().or_else(|| head.clone()) else { return (None, false) };
+    let is_dirty = head.is_some() && !git_log::holds(file, &commit, &revision.content.files).await;
+    (Some(if is_dirty { format!("{commit}-dirty") } else { commit }), is_dirty)
+}
+
+/// Gives a revision the signature that it has in the store, unless it has a new one: the same
+/// content does not lose it. Returns the one in the store; none of a document that is damaged,
+/// which the publication replaces.
+pub(in crate::cli) async fn keep_signature(
+    state: &Fleets,
+    revision: &mut FleetRevision,
+) -> Result<Option<RevisionSignature>, CliError> {
+    let stored = state.revision(revision.digest).await?;
+    let stored = stored.and_then(|bytes| FleetRevision::parse(&bytes).ok());
+    let stored = stored.filter(|stored| stored.digest == revision.digest);
+    let stored = stored.and_then(|stored| stored.signature);
+    if revision.signature.is_none() {
+        revision.signature.clone_from(&stored);
+    }
+    Ok(stored)
+}
+
+/// Place of the fleet that is to be published.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Place<'a> {
+    /// The first of its files.
+    pub(in crate::cli) file: &'a Path,
+    /// The commit, as it is published.
+    pub(in crate::cli) commit: Option<&'a str>,
+    /// `true` if the files are not those of the commit.
+    pub(in crate::cli) is_dirty: bool,
+}
+
 /// Returns the revision that must be the current one. Without `--expect`, the commit of the current
 /// one must be an ancestor of that of the new one, so that a late pipeline overtakes none.
 pub(in crate::cli) async fn expected(
     stated: Option<&Expectation>,
     head: Option<&FleetHead>,
-    file: &Path,
-    commit: Option<&str>,
+    at: Place<'_>,
 ) -> Result<Option<Digest>, CliError> {
     let current = head.map(|head| head.revision);
     match (stated, head) {
@@ -93,7 +135,7 @@ pub(in crate::cli) async fn expected(
         (Some(Expectation::Revision(digest)), _) => Ok(Some(*digest)),
         (None, None) => Ok(None),
         (None, Some(head)) => {
-            let (before, after) = (head.publisher.commit.as_deref(), commit);
+            let (before, after) = (head.publisher.commit.as_deref(), at.commit);
             let refused = |why: Text| {
                 CliError::refused(why).hint(tr!(
                     "look at what is current, and then state it: --expect {}",
@@ -105,7 +147,13 @@ pub(in crate::cli) async fn expected(
                     "git does not tell if this fleet is newer than the current revision; nothing was published"
                 )));
             };
-            match git_log::is_ancestor(file, before, after).await {
+            if at.is_dirty {
+                return Err(refused(tr!(
+                    "the files of the fleet are not those of a commit ({after}); nothing was published",
+                    after
+                )));
+            }
+            match git_log::is_ancestor(at.file, before, after).await {
                 true => Ok(current),
                 false => Err(refused(tr!(
                     "the current revision is of the commit {before}, which is no ancestor of {after} as far as git knows here; nothing was published",

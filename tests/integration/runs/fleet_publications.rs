@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use recard::model::Digest;
 use recard::ports::{FleetState as _, FleetView, RolloutChange};
-use recard::records::fleet::FleetRevision;
+use recard::records::fleet::{FleetRevision, RevisionSignature};
 use serde_json::{Value, json};
 
 use super::fleet_revisions::{CARD, Fleet};
@@ -56,6 +56,120 @@ async fn fleet_rollback_that_is_repeated_never_brings_the_withdrawn_revision_bac
         assert_eq!((&found.head, on(&found)), (&rolled_back.head, vec![Some(good); 3]));
         before = good;
     }
+}
+
+#[tokio::test]
+async fn fleet_publish_of_more_portals_than_meant_is_refused_until_the_number_is_acknowledged() {
+    let names: Vec<String> = (0..12).map(|number| format!("p{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let fleet = Fleet::new(&names);
+    let (refused, report) = fleet.publish(&[]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    let violation = json!({ "guard": "maxPortals", "number": 12, "limit": 10, "acknowledge": 12 });
+    assert_eq!(report["violations"], json!([violation]));
+    assert!(refused.stdout.contains("acknowledge: { portals: 12 }"), "{}", refused.stdout);
+    assert!(fleet.state().view("customers").await.unwrap().is_none(), "nothing was published");
+    // Workers write to none of them.
+    let mended = "  guards: { acknowledge: { portals: 12 } }\n";
+    for (more, code) in [
+        ("  guards: { acknowledge: { portals: 11 } }\n", 4),
+        ("  guards: { maxPortals: 11 }\n", 4),
+        (mended, 0),
+    ] {
+        fleet.declare(&names, more);
+        let (ended, _) = fleet.publish(&["--expect", "none"]);
+        assert_eq!(ended.code, code, "{more}: {ended:?}");
+    }
+    // Only what changes counts, against the revision that each portal is on: eleven of them are
+    // new, and have none.
+    fleet.declare(&names, "  guards: { maxPortals: 11 }\n");
+    let current = fleet.current();
+    assert_eq!(fleet.publish(&["--expect", &current]).0.code, 0);
+    fleet.change(RolloutChange::Open(1)).await;
+    fleet.declare(&names, "  stop: { failed: 1 }\n");
+    let current = fleet.current();
+    assert_eq!(fleet.publish(&["--expect", &current]).0.code, 0, "nothing is reset otherwise");
+    fleet.0.file("card.yaml", &CARD.replace("8, 12", "8"));
+    let current = fleet.current();
+    let (refused, report) = fleet.publish(&["--expect", &current]);
+    assert_eq!((refused.code, &report["violations"][0]["number"]), (4, &json!(12)), "{refused:?}");
+    let text = std::fs::read_to_string(fleet.0.at("fleet.yaml")).unwrap();
+    fleet.0.file("fleet.yaml", &text.replace("defaults: {", "defaults: { mode: drift,"));
+    let (looking, _) = fleet.publish(&["--expect", &current]);
+    assert_eq!(looking.code, 0, "workers only look: {looking:?}");
+    fleet.0.file("fleet.yaml", &text);
+    let current = fleet.current();
+    assert_eq!(fleet.publish(&["--expect", &current]).0.code, 4, "and now they would write");
+}
+
+#[tokio::test]
+async fn fleet_publish_signs_the_current_revision_later_and_never_takes_a_signature_away() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    let openssl = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("openssl");
+        let ended = command.args(arguments).current_dir(fleet.0.path()).output();
+        assert!(ended.unwrap().status.success(), "{arguments:?}");
+    };
+    for name in ["one.pem", "two.pem"] {
+        openssl(&["genpkey", "-algorithm", "ed25519", "-out", name]);
+    }
+    fleet.git(&["init", "-q"]);
+    fleet.commit();
+    assert_eq!(fleet.publish(&[]).0.code, 0);
+    let head = fleet.view().await.head;
+    let mut keys: Vec<RevisionSignature> = Vec::new();
+    for key in ["one.pem", "two.pem"] {
+        let (signed, _) = fleet.publish(&["--signing-key", key]);
+        assert_eq!(signed.code, 0, "{signed:?}");
+        assert!(signed.stderr.contains("it is signed now"), "{}", signed.stderr);
+        keys.extend(revision(&fleet).await.signature);
+        assert_eq!(fleet.view().await.head, head, "its rollout goes on as it is");
+    }
+    assert!(keys.len() == 2 && keys[0] != keys[1], "{keys:?}");
+    let (again, _) = fleet.publish(&["--signing-key", "two.pem"]);
+    assert!(again.stderr.contains("is the current one already\n"), "{}", again.stderr);
+    // A pipeline without the key, of the same commit and of a later one.
+    assert_eq!(fleet.publish(&[]).0.code, 0);
+    fleet.commit();
+    assert_eq!(fleet.publish(&[]).0.code, 0);
+    assert_ne!(fleet.view().await.head.publisher, head.publisher);
+    assert_eq!(revision(&fleet).await.signature.as_ref(), keys.last());
+}
+
+#[tokio::test]
+async fn fleet_publish_of_changed_files_is_no_publication_of_their_commit() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    fleet.git(&["init", "-q"]);
+    fleet.git(&["add", "fleet.yaml"]);
+    fleet.git(&["commit", "-q", "-m", "without the card"]);
+    // The first revision needs no order; its commit is marked all the same.
+    let (untracked, report) = fleet.publish(&[]);
+    assert_eq!(untracked.code, 0, "{untracked:?}");
+    let commit = |report: &Value| report["rollout"]["commit"].as_str().unwrap().to_owned();
+    assert!(commit(&report).ends_with("-dirty"), "{report}");
+    fleet.0.file("card.yaml", &CARD.replace("8, 12", "8"));
+    fleet.commit();
+    let (unordered, _) = fleet.publish(&[]);
+    assert_eq!(unordered.code, 4, "nobody knows what was published: {unordered:?}");
+    let (clean, report) = fleet.publish(&["--expect", &fleet.current()]);
+    assert_eq!((clean.code, commit(&report).len()), (0, 40), "{clean:?}");
+    let current = fleet.current();
+    fleet.commit();
+    fleet.0.file("card.yaml", &CARD.replace("8, 12", "9"));
+    let (refused, _) = fleet.publish(&[]);
+    assert_eq!((refused.code, fleet.current()), (4, current.clone()), "{refused:?}");
+    assert!(refused.stderr.contains("are not those of a commit"), "{}", refused.stderr);
+    let (meant, report) = fleet.publish(&["--expect", &current]);
+    assert_eq!(meant.code, 0, "{meant:?}");
+    assert!(commit(&report).ends_with("-dirty"), "{report}");
+    // A commit that the pipeline names is held against the files as well; line ends and a byte
+    // order mark are none of them.
+    let windows = format!("\u{feff}{}", CARD.replace("8, 12", "9").replace('\n', "\r\n"));
+    fleet.0.file("card.yaml", &windows);
+    fleet.git(&["config", "core.autocrlf", "true"]);
+    fleet.commit();
+    let (clean, report) = fleet.publish(&["--expect", &fleet.current()]);
+    assert_eq!((clean.code, commit(&report).len()), (0, 40), "{clean:?}");
 }
 
 #[tokio::test]
@@ -197,6 +311,21 @@ async fn fleet_file_that_is_no_text_or_unreadable_breaks_its_portals_alone() {
     let is_bound = |portal: &recard::manifest::FleetPortal| portal.declaration.is_some();
     assert_eq!(read.portals.iter().map(is_bound).collect::<Vec<_>>(), [true, false, false, false]);
     assert_eq!(on(&fleet.view().await).len(), 2);
+}
+
+#[tokio::test]
+async fn fleet_pause_of_a_portal_that_nothing_knows_warns_of_its_spelling() {
+    let fleet = Fleet::new(&["alpha"]);
+    let pause = |portal: &str| fleet.run("pause", &[portal, "--reason", "x"]).0;
+    let first = pause("alpa.example");
+    assert_eq!(first.code, 0, "{first:?}");
+    assert!(first.stderr.contains("knows nothing of alpa.example"), "{}", first.stderr);
+    let again = pause("alpa.example");
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{again:?}");
+    fleet.publish(&[]);
+    assert_eq!(pause("beta.example").code, 1, "what is published is known");
+    let known = pause("alpha.example");
+    assert_eq!((known.code, known.stderr.as_str()), (0, ""), "{known:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

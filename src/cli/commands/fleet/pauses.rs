@@ -39,11 +39,20 @@ pub(super) async fn pause(
     let work = async {
         let state = state::open(global);
         let portals = chosen(&state, portals).await?;
+        let known = global.store.portals().await?;
         state.set_pause(&portals, Some(&pause)).await?;
-        Ok(portals.len())
+        let unknown = portals.iter().filter(|portal| !known.contains(portal));
+        let unknown: Vec<&str> = unknown.map(PortalId::as_str).collect();
+        Ok((portals.len(), unknown.join(", "), views(&state).await?.is_empty()))
     };
-    let number = interrupt.unless_cancelled(work).await?;
+    let (number, unknown, is_unpublished) = interrupt.unless_cancelled(work).await?;
     ui.changed(&format!("{}\n", tr!("{n} portal is paused" | "{n} portals are paused" % number)))?;
+    if is_unpublished && !unknown.is_empty() {
+        ui.warn(tr!(
+            "no fleet is published, and the store knows nothing of {unknown}: look at the spelling; the pause holds for a portal of exactly this name",
+            unknown
+        ));
+    }
     Ok(exit::DONE)
 }
 

@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::cli::args::{FleetPublishArgs, GlobalArgs};
 use crate::cli::error::CliError;
 use crate::cli::fleet::files::{self, FleetOnDisk};
-use crate::cli::fleet::{guards, publication, publishing, reports, state, statuses};
+use crate::cli::fleet::{changes, guards, publication, publishing, reports, state, statuses};
 use crate::cli::output::Outputs;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::cli::{env, exit, git_log, sources};
+use crate::cli::{env, exit, sources};
 use crate::diagnostic::Diagnostic;
 use crate::ports::{FleetHead, FleetState as _, Publisher, RolloutState};
 use crate::records::fleet::FleetRevision;
@@ -51,10 +51,7 @@ async fn publish(
     let mut revision = FleetRevision::new(fleet, sources, named.len())
         .map_err(|problem| publication::unfit(&problem))?;
     let file = named.first().cloned().unwrap_or_default();
-    let commit = match env::commit() {
-        Some(commit) => Some(commit),
-        None => git_log::head(&file).await,
-    };
+    let (commit, is_dirty) = publication::commit(&file, &revision).await;
     let publisher = Publisher { commit, actor: env::actor() };
     revision.commit.clone_from(&publisher.commit);
     revision.actor.clone_from(&publisher.actor);
@@ -73,17 +70,34 @@ async fn publish(
         ))
         .hint(tr!("to begin it anew: --expect {}", head.revision)));
     }
-    let commit = publisher.commit.as_deref();
-    let expected = publication::expected(arguments.expect.as_ref(), head, &file, commit).await;
-    if is_current && expected.is_err() {
-        outputs.ui.note(tr!("this revision is the current one already"));
+    let stored = publication::keep_signature(&state, &mut revision).await?;
+    let at = publication::Place { file: &file, commit: publisher.commit.as_deref(), is_dirty };
+    let expected = publication::expected(arguments.expect.as_ref(), head, at).await;
+    if let Some(head) = head.filter(|_| is_current && expected.is_err()) {
+        if stored == revision.signature {
+            outputs.ui.note(tr!("this revision is the current one already"));
+        } else {
+            // Nothing but the signature changes, and the order of commits least of all.
+            let publisher = head.publisher.clone();
+            revision.commit.clone_from(&publisher.commit);
+            revision.actor.clone_from(&publisher.actor);
+            let publication = publication::new(fleet, &revision, Some(head.revision), publisher)?;
+            publishing::publish(&state, &publication).await?;
+            outputs.ui.note(tr!("this revision is the current one already; it is signed now"));
+        }
     } else {
         let expected = expected?;
         let before = reports::known_portals(global, &fleet.name).await?;
-        if let Some(lost) = guards::lost_portals(&fleet.guards, &before, all) {
+        let mut violations: Vec<_> =
+            guards::lost_portals(&fleet.guards, &before, all).into_iter().collect();
+        if !is_current {
+            let changed = changes::number(&state, view.as_ref(), fleet).await;
+            violations.extend(guards::too_many_portals(&fleet.guards, changed));
+        }
+        if !violations.is_empty() {
             let view = view.as_ref();
             let mut report = statuses::report(global, "publish", fleet, view, started).await?;
-            report.violations.push(lost);
+            report.violations = violations;
             return publishing::refuse(outputs, &report);
         }
         let publication = publication::new(fleet, &revision, expected, publisher)?;
