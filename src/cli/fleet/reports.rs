@@ -102,7 +102,8 @@ pub(in crate::cli) fn kept_file(store: &Path, fleet: &str) -> PathBuf {
 }
 
 /// Returns the names of the portals that the fleet had: those of its current revision, or without
-/// one those of the last round that is in the store; none if there was none.
+/// one those of the last round that is in the store; none if there was none. The row of a broken
+/// file that names no portal is none.
 pub(in crate::cli) async fn known_portals(
     global: &GlobalArgs,
     fleet: &str,
@@ -113,7 +114,8 @@ pub(in crate::cli) async fn known_portals(
     }
     let path = kept_file(global.store.folder(), fleet);
     let rows = if path.exists() { read(&path)?.portals } else { Vec::new() };
-    Ok(rows.into_iter().map(|row| row.portal).collect())
+    let names = rows.into_iter().map(|row| row.portal);
+    Ok(names.filter(|name| PortalId::new(name).is_ok()).collect())
 }
 
 /// Keeps the last row of each portal, with its command and time. Rows of other portals stay, unless

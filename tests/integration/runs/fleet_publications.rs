@@ -314,6 +314,25 @@ async fn fleet_file_that_is_no_text_or_unreadable_breaks_its_portals_alone() {
 }
 
 #[tokio::test]
+async fn fleet_file_that_was_broken_is_no_lost_portal_once_it_is_mended() {
+    let fleet = Fleet::new(&["alpha"]);
+    fleet.declare(&["alpha"], "  include: [portals/*.portal.yaml]\n");
+    let entry = "apiVersion: recard/v1\nkind: FleetPortal\nspec: { portal: beta.example }\n";
+    fleet.0.file("portals/beta.portal.yaml", &entry.replace("\nkind", "\n kind"));
+    let plan = || fleet.run("plan", &["--secrets", "none", "--detailed-exitcode"]);
+    let (broken, report) = plan();
+    assert_eq!(
+        (broken.code, &report["portals"][1]["outcome"]),
+        (3, &json!("failed")),
+        "{broken:?}"
+    );
+    fleet.0.file("portals/beta.portal.yaml", entry);
+    let (mended, report) = plan();
+    assert_eq!(report["violations"], json!([]), "{mended:?}");
+    assert_eq!((mended.code, &report["portals"][1]["portal"]), (3, &json!("beta.example")));
+}
+
+#[tokio::test]
 async fn fleet_pause_of_a_portal_that_nothing_knows_warns_of_its_spelling() {
     let fleet = Fleet::new(&["alpha"]);
     let pause = |portal: &str| fleet.run("pause", &[portal, "--reason", "x"]).0;
