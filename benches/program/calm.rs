@@ -44,7 +44,9 @@ async fn row(number: usize, every: u64) -> Option<()> {
     let fleet = std::fs::read_to_string(place.path().join("fleet/fleet.yaml")).unwrap();
     let (head, rest) = fleet.split_once("  portals:\n").unwrap();
     let (portals, _) = rest.split_once("  waves:\n").unwrap();
-    let guards = format!("  guards: {{ acknowledge: {{ portals: {number} }} }}\n");
+    let people = 2 * number;
+    let guards =
+        format!("  guards: {{ acknowledge: {{ portals: {number}, people: {people} }} }}\n");
     let fleet = format!("{head}    every: {every}s\n  portals:\n{portals}{guards}");
     place.write("fleet/fleet.yaml", fleet.as_bytes());
     let publish = ["fleet", "publish", "-f", "fleet/fleet.yaml", "--store", &url];

@@ -133,6 +133,10 @@ fn halt_cause(view: &FleetView, waves: &[WaveProgress]) -> Option<HaltCause> {
         let (name, failed, of) = (Arc::clone(&wave.name), wave.failed, wave.counted);
         return Some(HaltCause::Failures { wave: name, failed, of });
     }
+    let people = open().map(|wave| wave.people).fold(0, u32::saturating_add);
+    if let Some(limit) = view.head.rollout.max_people.filter(|limit| people > *limit) {
+        return Some(HaltCause::TooManyPeople { people, limit });
+    }
     // A wave without any round is no measure of the others.
     let mut measured = open().filter(|wave| wave.rounds > 0);
     let first = measured.next()?;
@@ -166,5 +170,7 @@ pub async fn advance(
     Ok(is_made.then_some(change))
 }
 
+#[cfg(test)]
+mod people_tests;
 #[cfg(test)]
 mod tests;

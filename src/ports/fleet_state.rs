@@ -125,6 +125,8 @@ pub struct Publication {
     pub waves: Vec<RolloutWave>,
     /// The stop rule of the revision.
     pub stop: StopRule,
+    /// Maximum number of people whose cards the rollout resets; `None` if there is no limit.
+    pub max_people: Option<u32>,
     /// The portals of the revision, each once.
     pub portals: Vec<PublishedPortal>,
     /// Revision whose portals leave it at once, whatever their wave: to the new one, or to the one
@@ -213,6 +215,7 @@ impl FleetHead {
             step: 0,
             waves: publication.waves.clone(),
             stop: publication.stop,
+            max_people: publication.max_people,
             state: RolloutState::Running,
         };
         rollout.change(&RolloutChange::Open(0), now);

@@ -16,6 +16,8 @@ pub struct Rollout {
     pub waves: Vec<RolloutWave>,
     /// The stop rule.
     pub stop: StopRule,
+    /// Maximum number of people whose cards are reset; `None` if there is no limit.
+    pub max_people: Option<u32>,
     /// State.
     pub state: RolloutState,
 }
@@ -97,6 +99,13 @@ pub enum HaltCause {
         first_people: u32,
         /// Portals of that wave that had a round.
         first_portals: u32,
+    },
+    /// The rollout reset the cards of more people than the fleet allows.
+    TooManyPeople {
+        /// People so far.
+        people: u32,
+        /// Maximum number.
+        limit: u32,
     },
     /// A person halted the rollout.
     Command {

@@ -28,6 +28,7 @@ pub(in crate::cli) fn new(
     expected: Option<Digest>,
     publisher: Publisher,
 ) -> Result<Publication, CliError> {
+    let guards = &fleet.guards;
     let unwritable =
         |problem| CliError::general(tr!("the revision cannot be written: {problem}", problem));
     Ok(Publication {
@@ -42,6 +43,7 @@ pub(in crate::cli) fn new(
             .map(|wave| RolloutWave { name: wave.name.clone(), settle: wave.settle, opened: None })
             .collect(),
         stop: fleet.stop,
+        max_people: Some(guards.max_people.max(guards.acknowledged_people.unwrap_or(0))),
         portals: fleet.portals.iter().filter_map(published).collect(),
         withdrawn: None,
     })

@@ -112,6 +112,11 @@ pub(in crate::cli) fn halt_cause(cause: &HaltCause) -> Text {
             first_people,
             first_portals
         ),
+        HaltCause::TooManyPeople { people, limit } => tr!(
+            "{people} people had cards reset on the revision; guard maxPeople of the fleet, limit {limit}",
+            people,
+            limit
+        ),
         HaltCause::Command { by, reason } => {
             let by = if by.is_empty() { "?" } else { by };
             tr!("{reason} (halted by {by})", reason, by)

@@ -15,14 +15,15 @@ fn revision() -> Digest {
 }
 
 /// Fleet with so many portals in each wave. The first wave is open.
-fn fleet(portals: &[usize], settle: Duration, stop: StopRule) -> FleetView {
+pub(super) fn fleet(portals: &[usize], settle: Duration, stop: StopRule) -> FleetView {
     let now: Timestamp = "2026-11-01T09:00:00Z".parse().unwrap();
     let waves = portals.iter().enumerate().map(|(index, _)| RolloutWave {
         name: format!("wave {index}").into(),
         settle,
         opened: None,
     });
-    let rollout = Rollout { step: 0, waves: waves.collect(), stop, state: RolloutState::Running };
+    let (waves, state) = (waves.collect(), RolloutState::Running);
+    let rollout = Rollout { step: 0, waves, stop, max_people: None, state };
     let head = FleetHead {
         revision: revision(),
         previous: Some(Digest::hash(b"old")),
@@ -55,7 +56,7 @@ fn fleet(portals: &[usize], settle: Duration, stop: StopRule) -> FleetView {
 }
 
 /// Makes a change, as every state of fleets does.
-fn make(view: &mut FleetView, change: &RolloutChange) {
+pub(super) fn make(view: &mut FleetView, change: &RolloutChange) {
     if let RolloutChange::Open(wave) = change {
         for portal in view.portals.iter_mut().filter(|portal| portal.published.wave == *wave) {
             portal.revision = Some(view.head.revision);
@@ -65,7 +66,7 @@ fn make(view: &mut FleetView, change: &RolloutChange) {
     view.head.rollout.change(change, view.now);
 }
 
-fn pass(view: &mut FleetView, seconds: u64) {
+pub(super) fn pass(view: &mut FleetView, seconds: u64) {
     view.now += Duration::from_secs(seconds);
 }
 
@@ -83,7 +84,7 @@ fn round(view: &mut FleetView, index: usize, class: impl Into<Option<RoundClass>
     portal.queue.rounds = Some(RevisionRounds::with_round(before, revision, class, people, now));
 }
 
-fn rounds(view: &mut FleetView, wave: usize, people: u32) {
+pub(super) fn rounds(view: &mut FleetView, wave: usize, people: u32) {
     for index in 0..view.portals.len() {
         if view.portals[index].published.wave == wave {
             round(view, index, RoundClass::Succeeded, people);
@@ -101,7 +102,7 @@ fn pause(view: &mut FleetView, index: usize, until: Option<Timestamp>) {
     view.portals[index].pause = Some(CommandPause { until, at: view.now, by, reason });
 }
 
-const SETTLE: Duration = Duration::from_secs(600);
+pub(super) const SETTLE: Duration = Duration::from_secs(600);
 const TOLERANT: StopRule = StopRule { failed: Some(1), failed_percent: None };
 
 #[test]

@@ -69,6 +69,8 @@ struct HeadV1 {
     step: u32,
     waves: Vec<WaveV1>,
     stop: StoredStopRule,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_people: Option<u32>,
     state: StateV1,
 }
 
@@ -100,6 +102,7 @@ enum StateV1 {
 enum HaltV1 {
     Failures { wave: Arc<str>, failed: u32, of: u32 },
     People { wave: Arc<str>, people: u32, portals: u32, first_people: u32, first_portals: u32 },
+    TooManyPeople { people: u32, limit: u32 },
     Command { by: String, reason: String },
 }
 
@@ -196,7 +199,7 @@ impl From<&FleetHead> for HeadV1 {
         let behind = by_revision.into_iter();
         let behind = behind.map(|(revision, portals)| BehindV1 { revision, portals });
         let Publisher { commit, actor } = publisher;
-        let Rollout { step, waves, stop, state } = rollout;
+        let Rollout { step, waves, stop, max_people, state } = rollout;
         let wave = |RolloutWave { name, settle, opened }| WaveV1 {
             name,
             settle_milliseconds: milliseconds(settle),
@@ -216,6 +219,7 @@ impl From<&FleetHead> for HeadV1 {
             step,
             waves: waves.into_iter().map(wave).collect(),
             stop: StoredStopRule { failed, failed_percent },
+            max_people,
             state: state.into(),
         }
     }
@@ -247,6 +251,7 @@ impl From<HeadV1> for FleetHead {
                 step: stored.step,
                 waves: stored.waves.into_iter().map(wave).collect(),
                 stop: StopRule { failed, failed_percent },
+                max_people: stored.max_people,
                 state: stored.state.into(),
             },
         }
@@ -280,6 +285,7 @@ impl From<HaltCause> for HaltV1 {
             HaltCause::People { wave, people, portals, first_people, first_portals } => {
                 Self::People { wave, people, portals, first_people, first_portals }
             }
+            HaltCause::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
             HaltCause::Command { by, reason } => Self::Command { by, reason },
         }
     }
@@ -292,6 +298,7 @@ impl From<HaltV1> for HaltCause {
             HaltV1::People { wave, people, portals, first_people, first_portals } => {
                 Self::People { wave, people, portals, first_people, first_portals }
             }
+            HaltV1::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
             HaltV1::Command { by, reason } => Self::Command { by, reason },
         }
     }
@@ -359,7 +366,13 @@ mod tests {
                 publisher: Publisher { commit: Some("c0ffee".to_owned()), actor: "ci".to_owned() },
                 at,
                 portals: 1,
-                rollout: Rollout { step: 3, waves: vec![wave, rest], stop, state },
+                rollout: Rollout {
+                    step: 3,
+                    waves: vec![wave, rest],
+                    stop,
+                    max_people: Some(250),
+                    state,
+                },
             },
             portals: BTreeMap::from([(
                 samples::portal(),
@@ -374,6 +387,7 @@ mod tests {
         let causes = [
             HaltCause::Failures { wave: Arc::clone(&wave), failed: 4, of: 80 },
             HaltCause::People { wave, people: 90, portals: 8, first_people: 2, first_portals: 1 },
+            HaltCause::TooManyPeople { people: 251, limit: 250 },
             HaltCause::Command { by: "anna".to_owned(), reason: "too many calls".to_owned() },
         ];
         let halted = causes.map(|cause| RolloutState::Halted { at, cause });

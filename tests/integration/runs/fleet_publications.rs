@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use recard::model::Digest;
 use recard::ports::{FleetState as _, FleetView, RolloutChange};
 use recard::records::fleet::{FleetRevision, RevisionSignature};
+use recard::store::write_whole;
 use serde_json::{Value, json};
 
 use super::fleet_revisions::{CARD, Fleet};
@@ -178,7 +179,7 @@ async fn fleet_names_no_file_outside_of_its_repository() {
     let place = "fleets/fleet.yaml";
     let foreign = tempfile::tempdir().unwrap();
     let outside = foreign.path().join("pgpass");
-    std::fs::write(&outside, FOREIGN).unwrap();
+    write_whole(&outside, FOREIGN.as_bytes()).unwrap();
     for folder in ["fleets", "shared"] {
         std::fs::create_dir(fleet.0.at(folder)).unwrap();
     }
@@ -229,7 +230,7 @@ async fn fleet_names_no_file_outside_of_its_repository() {
     refused("the data of git");
     of_beta("../shared/card.yaml");
     // What the plans above found is no measure of lost portals.
-    std::fs::remove_dir_all(fleet.0.at(".recard")).unwrap();
+    std::fs::rename(fleet.0.at(".recard"), fleet.0.at("before")).unwrap();
     let (checked, published) = (run("validate", &[]), run("publish", &[]));
     assert_eq!((checked.code, published.code), (0, 0), "{checked:?} {published:?}");
     assert!(revision(&fleet).await.content.files.contains_key("../shared/card.yaml"));
@@ -286,8 +287,8 @@ async fn fleet_file_that_is_no_text_or_unreadable_breaks_its_portals_alone() {
     let fleet = Fleet::new(&["alpha", "beta"]);
     std::fs::create_dir(fleet.0.at("portals")).unwrap();
     fleet.declare(&["alpha", "beta"], "  include: [portals/*.portal.yaml, missing.yaml]\n");
-    std::fs::write(fleet.0.at("portals/c.portal.yaml"), b"kind: FleetPortal\n# caf\xe9\n").unwrap();
-    std::fs::write(fleet.0.at("latin.yaml"), b"# caf\xe9\n").unwrap();
+    write_whole(&fleet.0.at("portals/c.portal.yaml"), b"kind: FleetPortal\n# caf\xe9\n").unwrap();
+    write_whole(&fleet.0.at("latin.yaml"), b"# caf\xe9\n").unwrap();
     let text = std::fs::read_to_string(fleet.0.at("fleet.yaml")).unwrap();
     let entry = "- portal: beta.example\n";
     let named = format!("{entry}      manifests: [latin.yaml]\n");

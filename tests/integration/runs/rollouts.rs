@@ -95,3 +95,15 @@ async fn rollout_goes_on_past_a_portal_that_was_broken_before_and_one_that_is_of
     });
     assert_eq!([1, 2, 3, 4].map(|number| resets(fleet.portal(number))), [4, 0, 4, 4]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rollout_of_a_worker_halts_once_it_reset_more_people_than_the_fleet_allows() {
+    let fleet = Fleet::start(3).await;
+    let waves = "  waves: [{ name: canary, select: { ring: canary } }, { name: second, percent: 33 }, { name: rest }]\n";
+    fleet.declare(&format!("{waves}  guards: {{ maxPeople: 3 }}\n"));
+    let halted = tokio::task::block_in_place(|| roll_out(&fleet));
+    assert_eq!(halted.code, 3, "{halted:?}");
+    let why = "4 people had cards reset on the revision; guard maxPeople of the fleet, limit 3";
+    assert!(halted.stdout.contains(why), "{}", halted.stdout);
+    assert_eq!(fleet.removed().iter().sum::<u64>(), 4, "the last wave is not open");
+}

@@ -88,6 +88,7 @@ pub(crate) fn publication(
         publisher: Publisher { commit: Some(format!("commit of {text}")), actor: "ci".to_owned() },
         waves: (0..3).map(wave).collect(),
         stop: StopRule { failed: Some(3), failed_percent: None },
+        max_people: Some(250),
         portals: waves.iter().enumerate().map(portal).collect(),
         withdrawn: None,
     }
@@ -163,6 +164,7 @@ async fn publication_opens_the_first_wave_and_later_ones_stay_on_the_revision_be
     assert_eq!(found.head, head);
     assert_eq!((found.head.publisher.clone(), found.head.portals), (first.publisher.clone(), 2));
     assert_eq!(found.head.rollout.stop, first.stop);
+    assert_eq!(found.head.rollout.max_people, Some(250));
     let opened: Vec<_> = head.rollout.waves.iter().map(|wave| wave.opened).collect();
     assert_eq!(opened, [Some(head.at), None, None]);
     assert!(head.at <= found.now, "{head:?} {}", found.now);

@@ -83,6 +83,8 @@ async fn roll_back(
     let publisher = Publisher { commit: head.publisher.commit.clone(), actor: env::actor() };
     let mut publication = publication::new(&fleet, &revision, Some(head.revision), publisher)?;
     publication.withdrawn = Some(head.revision);
+    // It was measured when it was published first, and the way back is not barred by it.
+    publication.max_people = None;
     publishing::publish(&state, &publication).await?;
     outputs.ui.note(tr!(
         "the revision {} is withdrawn; to repeat this command safely: --expect {}",

@@ -112,6 +112,7 @@ impl World {
             publisher: Publisher::default(),
             waves: vec![wave],
             stop: StopRule { failed: Some(1_000_000), failed_percent: None },
+            max_people: None,
             portals: fleet.portals.iter().map(published).collect(),
             withdrawn: None,
         };
