@@ -27,9 +27,9 @@ pub(super) fn write_applied(
     let _ = outputs.preview_text("\n");
     // A blind reset has no backup.
     let is_blind = |target: &TargetOutcome| target.outcome == Outcome::ResetBlind;
-    let has_written = finished.report.totals.done > 0
-        && !finished.report.targets.iter().all(|target| is_blind(target));
-    let has_blind = finished.report.targets.iter().any(|target| is_blind(target));
+    let has_written =
+        finished.report.totals.done > 0 && !finished.report.targets.iter().all(is_blind);
+    let has_blind = finished.report.targets.iter().any(is_blind);
     let run = finished.report.run.clone();
     let code = write_finished(outputs, session, report, finished);
     if has_written && outputs.has_text() {

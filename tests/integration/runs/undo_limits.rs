@@ -142,10 +142,12 @@ async fn recovery_asks_for_the_ledger_file_of_the_run() {
     let applied = with_ledger(&["apply", "-f", "lead.yaml", "--auto-approve"]);
     assert_eq!(applied.code, 0, "{applied:?}");
     // As if the process had died behind its last write: no end, and nothing in the ledgers.
-    let journal = env.store_folder().join(format!("runs/{}/journal.jsonl", run_of(&applied)));
+    let journal = format!("runs/{}/journal.jsonl", run_of(&applied));
+    let journal = env.store_folder().join(journal);
     let text = std::fs::read_to_string(&journal).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    std::fs::write(&journal, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    let name = journal.strip_prefix(env.path()).unwrap().to_str().unwrap();
+    env.file(name, &(lines[..lines.len() - 1].join("\n") + "\n"));
     let recovered = env.run(&["recover", "--settle-time", "0s"]);
     assert_eq!(recovered.code, 4, "{recovered:?}");
     assert!(recovered.stderr.contains("once.json"), "{}", recovered.stderr);
