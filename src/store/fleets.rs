@@ -9,8 +9,8 @@ use super::folder::fleets::FolderFleets;
 use super::postgres::PostgresFleets;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
-    Clock, CommandPause, FleetHead, FleetState, FleetView, Publication, Published, RolloutChange,
-    RolloutStep, StoreError, WorkerSign,
+    Clock, CommandPause, FleetHead, FleetState, FleetView, Publication, Published, QueueState,
+    RolloutChange, RolloutStep, StoreError, WorkerSign,
 };
 
 /// State of the fleets of a store.
@@ -49,6 +49,23 @@ impl Fleets {
             Self::Folder(_) => Ok(()),
             #[cfg(feature = "postgres")]
             Self::Postgres(database) => database.keep_rows(rows).await,
+        }
+    }
+
+    /// Returns what the work queue of a folder keeps of portals. That of a database has published
+    /// portals alone, which their view shows.
+    ///
+    /// # Errors
+    ///
+    /// If the file of a row cannot be read.
+    pub async fn queue_states(
+        &self,
+        portals: &[PortalId],
+    ) -> Result<BTreeMap<PortalId, QueueState>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.queue_states(portals).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Ok(BTreeMap::new()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Status of a fleet: a row for each portal, from the store alone.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::rows::Pauses;
 use super::{reports, rows, state};
@@ -11,7 +11,9 @@ use crate::cli::error::CliError;
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::PortalId;
-use crate::ports::{Clock as _, FleetState as _, FleetView, ParkReason, PortalState, WorkerSign};
+use crate::ports::{
+    Clock as _, FleetState as _, FleetView, ParkReason, PortalState, QueueState, WorkerSign,
+};
 use crate::records::fleet::{FleetCounts, FleetReport, PortalOutcome, PortalRow, WorkerReport};
 use crate::store::Store;
 
@@ -39,21 +41,39 @@ pub(in crate::cli) async fn report(
         .flat_map(|view| &view.portals)
         .map(|portal| (&portal.published.portal, portal))
         .collect();
+    // A worker that reads files reconciles what nobody has published.
+    let unpublished: Vec<PortalId> =
+        names.iter().filter(|name| !states.contains_key(name)).cloned().collect();
+    let unpublished = state::open(global).queue_states(&unpublished).await?;
     let mut rows = Vec::with_capacity(fleet.portals.len());
     for portal in &fleet.portals {
         let state = portal.portal.as_ref().and_then(|name| states.get(name).copied());
+        let queue = state.map(|state| &state.queue);
+        let queue = queue.or_else(|| unpublished.get(portal.portal.as_ref()?));
         let in_database = portal.portal.as_ref().and_then(|name| in_database.remove(name));
-        let of_worker = state.and_then(|state| state.queue.row.clone());
+        let of_worker = queue.and_then(|queue| queue.row.clone());
         let kept = [in_database, of_worker].into_iter().flatten();
         let kept = kept.filter_map(|row| PortalRow::parse(&row)).chain(known.remove(portal.name()));
         let row = row(fleet, portal, kept, &pauses);
         // What a living worker has begun is no cut run.
-        let is_held = state.is_some_and(|state| state.queue.worker.is_some());
-        let row = if is_held { row } else { with_cut_run(global, portal, row).await? };
-        rows.push(match (state, view) {
-            (Some(state), Some(view)) => with_state(row, state, view),
-            _ => row,
-        });
+        let is_held = queue.is_some_and(|queue| queue.worker.is_some());
+        let mut row = if is_held { row } else { with_cut_run(global, portal, row).await? };
+        if let Some(queue) = queue {
+            let overdue = match (state, view) {
+                (Some(state), Some(view)) => {
+                    row.revision = state.revision.map(|revision| revision.to_string());
+                    state.overdue(view.now).filter(|overdue| *overdue > state.published.every)
+                }
+                _ => overdue(portal, &row, queue),
+            };
+            row.overdue_seconds =
+                overdue.map(|overdue| u32::try_from(overdue.as_secs()).unwrap_or(u32::MAX));
+            if let Some(parked) = &queue.parked {
+                row.outcome = PortalOutcome::Parked;
+                rows::set_cause(&mut row, &park_reason(&parked.reason));
+            }
+        }
+        rows.push(row);
     }
     let name = (&*fleet.name, &*fleet.reason);
     let mut report = reports::report(command, name, rows, Vec::new(), started);
@@ -92,10 +112,10 @@ fn row(
     of_fleet.map(|row| PortalRow { last: last.last.clone(), ..row }).unwrap_or(last)
 }
 
-/// Returns the numbers of what is left: cards that were reset are as they should be.
+/// Returns the numbers of what is left: cards that a run has reset are as they should be.
 fn pending(row: &PortalRow) -> FleetCounts {
     let writes = |command: &str| matches!(command, "apply" | "worker");
-    match row.last.as_ref().is_some_and(|last| writes(&last.command)) {
+    match row.last.as_ref().is_some_and(|last| writes(&last.command)) && row.run.is_some() {
         true => FleetCounts {
             people: 0,
             reset: 0,
@@ -106,17 +126,14 @@ fn pending(row: &PortalRow) -> FleetCounts {
     }
 }
 
-/// Adds what the store knows of a published portal.
-fn with_state(mut row: PortalRow, state: &PortalState, view: &FleetView) -> PortalRow {
-    row.revision = state.revision.map(|revision| revision.to_string());
-    let overdue = state.overdue(view.now).filter(|overdue| *overdue > state.published.every);
-    row.overdue_seconds =
-        overdue.map(|overdue| u32::try_from(overdue.as_secs()).unwrap_or(u32::MAX));
-    if let Some(parked) = &state.queue.parked {
-        row.outcome = PortalOutcome::Parked;
-        rows::set_cause(&mut row, &park_reason(&parked.reason));
-    }
-    row
+/// Returns for how long a portal that was not published has been due, if a worker had its last
+/// round and it is more than the interval. Otherwise no worker is waited for.
+fn overdue(portal: &FleetPortal, row: &PortalRow, queue: &QueueState) -> Option<Duration> {
+    let is_of_worker = row.last.as_ref().is_some_and(|last| last.command == "worker");
+    let is_waited_for = queue.parked.is_none() && row.outcome != PortalOutcome::Paused;
+    let due = queue.due.filter(|_| is_of_worker && is_waited_for)?;
+    let overdue = Duration::try_from(SystemClock.now().duration_since(due)).ok()?;
+    (overdue > portal.every).then_some(overdue)
 }
 
 /// Returns the words of the reason why a portal is parked.

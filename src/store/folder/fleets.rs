@@ -81,6 +81,27 @@ impl FolderFleets {
         Ok(portals)
     }
 
+    /// Returns what the work queue of the folder keeps of portals, published or not; none of those
+    /// that it never had.
+    ///
+    /// # Errors
+    ///
+    /// If the file of a row cannot be read.
+    pub async fn queue_states(
+        &self,
+        portals: &[PortalId],
+    ) -> Result<BTreeMap<PortalId, QueueState>, StoreError> {
+        let portals = portals.to_owned();
+        self.run(move |files, now| {
+            let state = |portal: PortalId| {
+                let state = files.queue_state(&portal, now).transpose()?;
+                Some(state.map(|state| (portal, state)))
+            };
+            portals.into_iter().filter_map(state).collect()
+        })
+        .await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Files, Timestamp) -> Result<T, StoreError> + Send + 'static,
@@ -321,16 +342,28 @@ impl Files<'_> {
         let mut all = Vec::with_capacity(portals.len());
         for (name, portal) in portals {
             let StoredPortal { published, revision, failed_before } = portal;
-            let row = read_queue_row(self.root, &name)?;
             all.push(PortalState {
                 published,
                 revision,
                 failed_before,
                 pause: read_document(&self.pause(&name), decode_pause)?.map(|(_, pause)| pause),
-                queue: row.map(|row| row.state).unwrap_or_default(),
+                queue: self.queue_state(&name, now)?.unwrap_or_default(),
             });
         }
         Ok(Some(FleetView { now, head, portals: all }))
+    }
+
+    /// Returns what the queue keeps of a portal. A worker whose lease has ended holds nothing.
+    fn queue_state(
+        &self,
+        portal: &PortalId,
+        now: Timestamp,
+    ) -> Result<Option<QueueState>, StoreError> {
+        let row = read_queue_row(self.root, portal)?;
+        Ok(row.map(|row| QueueState {
+            worker: row.state.worker.filter(|_| row.claim.is_some_and(|(_, until)| now < until)),
+            ..row.state
+        }))
     }
 
     fn set_pause(&self, portal: &PortalId, pause: Option<&CommandPause>) -> Result<(), StoreError> {
