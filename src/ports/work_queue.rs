@@ -266,9 +266,9 @@ pub struct RoundResult {
 /// Class of the result of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoundClass {
-    /// The round did what it was for. Cards that are held are no failure.
+    /// The round did what it was for.
     Succeeded,
-    /// The round failed, a guard blocked it, or an outcome is not known.
+    /// The round failed, a guard blocked it, cards are held, or an outcome is not known.
     Failed,
 }
 

@@ -260,14 +260,21 @@ impl fmt::Display for ValidationReport<'_> {
                 tr!("{n} problem in the manifests" | "{n} problems in the manifests" % errors)
             );
         }
-        let (portal, warnings) = (self.portal.unwrap_or("?"), warnings(self.diagnostics.len()));
-        let manifests = tr!(
-            "{n} manifest for the portal {portal}: valid, {warnings}"
-                | "{n} manifests for the portal {portal}: valid, {warnings}"
-                    % self.documents.unwrap_or_default(),
-            portal,
-            warnings
-        );
+        let warnings = warnings(self.diagnostics.len());
+        let documents = self.documents.unwrap_or_default();
+        let manifests = match self.portal {
+            Some(portal) => tr!(
+                "{n} manifest for the portal {portal}: valid, {warnings}"
+                    | "{n} manifests for the portal {portal}: valid, {warnings}" % documents,
+                portal,
+                warnings
+            ),
+            // Those of a fleet are each of their own portal.
+            None => tr!(
+                "{n} manifest: valid, {warnings}" | "{n} manifests: valid, {warnings}" % documents,
+                warnings
+            ),
+        };
         writeln!(f, "{manifests}")
     }
 }

@@ -14,87 +14,141 @@ use crate::cli::plan_files;
 use crate::cli::session::Session;
 use crate::cli::sources::manifest_files;
 use crate::cli::use_cases::{plan_file_error, use_case_error};
+use crate::engine::TargetOutcome;
 use crate::i18n::Text;
 use crate::manifest::{SecretReference, StopRule};
 use crate::model::{Outcome, OutcomeClass, PortalId};
-use crate::plan::Plan;
-use crate::ports::Clock as _;
+use crate::plan::PlanCounts;
+use crate::ports::{Clock as _, StoreError};
 use crate::records::fleet::{
     FleetCounts, FleetPlanFile, PlannedPortal, PortalOutcome, PortalRow, StoredSecret,
 };
 use crate::records::plan_file::PlanFile;
-use crate::store::ConsumePlanError;
+use crate::store::{ConsumePlanError, RunSummary, Store};
 
 /// End of the apply of one portal.
 pub(in crate::cli) struct Applied {
     outcome: PortalOutcome,
     cause: Option<Text>,
-    counts: FleetCounts,
+    /// The numbers of a run; `None` if those of the plan stay.
+    counts: Option<FleetCounts>,
     run: Option<String>,
     milliseconds: u32,
 }
 
 impl Applied {
-    fn without_run(outcome: PortalOutcome) -> Self {
-        let counts = FleetCounts::default();
-        Self { outcome, cause: None, counts, run: None, milliseconds: 0 }
+    pub(super) fn without_run(outcome: PortalOutcome, cause: Option<Text>) -> Self {
+        Self { outcome, cause, counts: None, run: None, milliseconds: 0 }
     }
 
-    /// Tells the end of a run, if there was something to do.
-    pub(in crate::cli) fn new(plan: &Plan, run: Option<FinishedRun>) -> Self {
-        let Some(finished) = run else {
-            let counts = kept(plan, 0);
-            return Self { counts, ..Self::without_run(PortalOutcome::Unchanged) };
+    /// Tells the end of a run, if there was something to do; `planned` are the numbers of the whole
+    /// plan. A portal with cards that are held is done in part.
+    pub(in crate::cli) fn new(planned: PlanCounts, run: Option<FinishedRun>) -> Self {
+        let Some(FinishedRun { report, failure, unsaved }) = run else {
+            let counts =
+                FleetCounts { people: 0, reset: 0, keep: planned.keep, hold: planned.hold };
+            let outcome = match planned.hold {
+                0 => PortalOutcome::Unchanged,
+                _ => PortalOutcome::Partial,
+            };
+            return Self { counts: Some(counts), ..Self::without_run(outcome, None) };
         };
-        let totals = finished.report.totals;
-        let changed = finished.report.targets.iter().filter(|one| one.outcome == Outcome::Changed);
-        let changed = u32::try_from(changed.count()).unwrap_or(u32::MAX);
-        let people: BTreeSet<_> = finished
-            .report
-            .targets
-            .iter()
-            .filter(|one| one.outcome.class() == OutcomeClass::Done)
-            .filter_map(|one| one.key.user())
-            .collect();
-        let outcome = match () {
-            () if totals.unknown > 0 => PortalOutcome::Unknown,
-            () if totals.failed > 0 || changed > 0 || finished.failure.is_some() => {
-                PortalOutcome::Partial
-            }
-            () => PortalOutcome::Applied,
-        };
-        let cause = match (&finished.failure, outcome) {
-            (Some(failure), _) => Some(Text::from_display(failure)),
-            (None, PortalOutcome::Unknown) => Some(tr!("the outcome of a reset is not known")),
-            (None, PortalOutcome::Partial) => Some(tr!(
+        let done = |target: &&TargetOutcome| target.outcome.class() == OutcomeClass::Done;
+        let people: BTreeSet<_> =
+            report.targets.iter().filter(done).filter_map(|target| target.key.user()).collect();
+        let left = Left::of(report.targets.iter().map(|target| &target.outcome));
+        let failure = failure.map(|failure| Text::from_display(&failure));
+        let failure = failure.or(unsaved.map(|problem| Text::from_display(&problem)));
+        let has_ended = failure.is_none() && planned.hold == 0;
+        let cause = || match left.outcome? {
+            PortalOutcome::Unknown => Some(tr!("the outcome of a reset is not known")),
+            _ => Some(tr!(
                 "cards failed or had changed since the plan; `recard show RUN` names them"
             )),
-            (None, _) => None,
         };
         Self {
-            outcome,
-            cause,
-            counts: FleetCounts {
-                people: u32::try_from(people.len()).unwrap_or(u32::MAX),
-                reset: totals.done,
-                ..kept(plan, totals.failed + totals.unknown + changed)
+            outcome: match left.outcome {
+                Some(outcome) => outcome,
+                None if has_ended => PortalOutcome::Applied,
+                None => PortalOutcome::Partial,
             },
-            run: Some(finished.report.run.to_string()),
+            cause: failure.or_else(cause),
+            counts: Some(FleetCounts {
+                people: u32::try_from(people.len()).unwrap_or(u32::MAX),
+                reset: report.totals.done,
+                keep: planned.keep + left.resolved - report.totals.done,
+                hold: planned.hold + left.cards,
+            }),
+            run: Some(report.run.to_string()),
             milliseconds: 0,
         }
     }
 
-    /// Fills the row of the portal.
+    /// Tells what became of a plan that was used before, by the journal of its run. Its cards are
+    /// reset by nobody now: a plan is carried out once.
+    fn before(planned: PlanCounts, run: &RunSummary) -> Self {
+        let left = Left::of(run.settled.iter().map(|(_, outcome)| outcome));
+        let cause = left.outcome.map(|_| {
+            tr!("the plan was used before, and its run did not reset every card; `recard show RUN` names them, and a new plan does what is left")
+        });
+        Self {
+            outcome: match left.outcome {
+                Some(outcome) => outcome,
+                None if planned.hold > 0 => PortalOutcome::Partial,
+                None => PortalOutcome::AppliedBefore,
+            },
+            cause,
+            counts: Some(FleetCounts {
+                people: 0,
+                reset: 0,
+                keep: planned.keep + left.resolved,
+                hold: planned.hold + left.cards,
+            }),
+            run: Some(run.run.to_string()),
+            milliseconds: 0,
+        }
+    }
+
+    /// Fills the row of the portal. The cause of the plan, for which cards are held, stays if there
+    /// is no other one.
     pub(in crate::cli) fn fill(self, row: PortalRow) -> PortalRow {
         let Self { outcome, cause, counts, run, milliseconds } = self;
-        // What is kept stands in the plan, and not in what is left of it to be done.
-        let keep = counts.keep.max(if run.is_some() { row.counts.keep } else { 0 });
-        let counts = FleetCounts { keep, ..counts };
+        let counts = counts.unwrap_or(row.counts);
         let mut row = PortalRow { outcome, counts, run, milliseconds, ..row };
         if let Some(cause) = cause {
             rows::set_cause(&mut row, &cause);
         }
         row
+    }
+}
+
+/// Cards of a run that are not as it was to leave them.
+struct Left {
+    /// The outcome of the portal; `None` if there are no such cards.
+    outcome: Option<PortalOutcome>,
+    /// Their number.
+    cards: u32,
+    /// The number of all others.
+    resolved: u32,
+}
+
+impl Left {
+    fn of<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Self {
+        let mut left = Self { outcome: None, cards: 0, resolved: 0 };
+        for outcome in outcomes {
+            if outcome.is_resolved() {
+                left.resolved += 1;
+                continue;
+            }
+            left.cards += 1;
+            left.outcome = match (outcome.class(), left.outcome) {
+                (OutcomeClass::Unknown, _) | (_, Some(PortalOutcome::Unknown)) => {
+                    Some(PortalOutcome::Unknown)
+                }
+                _ => Some(PortalOutcome::Partial),
+            };
+        }
+        left
     }
 }
 
@@ -125,6 +179,11 @@ pub(in crate::cli) async fn apply(
                 Some((*index, file.plans.iter().find(|plan| plan.portal == *portal)?))
             })
             .collect();
+        for row in of_wave.iter().filter(|index| planned.iter().all(|(one, _)| one != *index)) {
+            if let Some(row) = rows.get_mut(*row) {
+                without_plan(row, is_over);
+            }
+        }
         let failed = Cell::new(number(&rows, &of_wave, counts_for_stop));
         let is_stopped = || is_over || stop.stops(failed.get(), of_wave.len());
         let work = async |planned: &PlannedPortal| {
@@ -158,6 +217,7 @@ pub(in crate::cli) async fn apply(
         }
         is_over |= last_wave == Some(wave.as_str());
     }
+    rows.iter_mut().filter(|row| row.run.is_none()).for_each(rows::without_reset);
     AppliedFleet { rows, stopped_in }
 }
 
@@ -183,7 +243,29 @@ fn is_silent(outcome: PortalOutcome) -> bool {
 }
 
 fn into_row(applied: Option<Applied>, row: PortalRow) -> PortalRow {
-    applied.unwrap_or_else(|| Applied::without_run(PortalOutcome::NotReached)).fill(row)
+    applied.unwrap_or_else(not_reached).fill(row)
+}
+
+fn not_reached() -> Applied {
+    let cause = tr!("the run ended before this portal");
+    Applied::without_run(PortalOutcome::NotReached, Some(cause))
+}
+
+/// Tells what becomes of a portal with changes and without a plan: all of its cards are held, or no
+/// webhook may write.
+fn without_plan(row: &mut PortalRow, is_over: bool) {
+    if row.outcome != PortalOutcome::Changes {
+        return;
+    }
+    let applied = match row.counts.hold {
+        _ if is_over => not_reached(),
+        0 => {
+            let cause = tr!("the fleet names no place of the webhook");
+            Applied::without_run(PortalOutcome::Failed, Some(cause))
+        }
+        _ => Applied::without_run(PortalOutcome::Partial, None),
+    };
+    *row = applied.fill(row.clone());
 }
 
 async fn apply_one(
@@ -200,7 +282,7 @@ async fn apply_one(
     if let Some(pause) = surroundings.pauses.get(&portal).filter(|one| one.holds(SystemClock.now()))
     {
         let cause = Some(rows::command_pause(pause));
-        return Ok(Applied { cause, ..Applied::without_run(PortalOutcome::Paused) });
+        return Ok(Applied::without_run(PortalOutcome::Paused, cause));
     }
     let secret = match &planned.webhook {
         StoredSecret::File(name) => SecretReference::File(name.as_str().into()),
@@ -224,16 +306,29 @@ async fn apply_in(
     let options = PlanFileOptions { file, bytes, manifests: None, files: &files, options: &apply };
     let observer = RoundObserver { session };
     let applied = app::apply_plan_file(&session.app, options, &ApprovedWithFleet, &observer).await;
-    let (plan, run) = match applied {
-        Ok(applied) => (applied.plan, applied.run),
+    match applied {
+        Ok(applied) => Ok(Applied::new(file.content.counts, applied.run)),
         Err(app::Error::Consumed(ConsumePlanError::AlreadyUsed(_))) => {
-            return Ok(Applied::without_run(PortalOutcome::AppliedBefore));
+            Ok(match run_of(&session.app.store, bytes).await? {
+                Some(run) => Applied::before(file.content.counts, &run),
+                None => {
+                    let cause = tr!(
+                        "the plan was used before, and the store has no run of it; make a new plan"
+                    );
+                    Applied::without_run(PortalOutcome::Stale, Some(cause))
+                }
+            })
         }
-        Err(error) => return Err(use_case_error(session, error)),
-    };
-    Ok(Applied::new(&plan, run))
+        Err(error) => Err(use_case_error(session, error)),
+    }
 }
 
-fn kept(plan: &Plan, hold: u32) -> FleetCounts {
-    FleetCounts { keep: plan.counts().keep, hold, ..FleetCounts::default() }
+/// Returns the run that carried out a plan.
+async fn run_of(store: &Store, plan: &[u8]) -> Result<Option<RunSummary>, StoreError> {
+    for run in store.run_ids().await?.iter().rev() {
+        if store.plan(run).await?.is_some_and(|of_run| of_run == plan) {
+            return store.summary(run).await.map(Some);
+        }
+    }
+    Ok(None)
 }

@@ -157,10 +157,9 @@ async fn look_in(
     };
     let plan = &planned.plan;
     let violation = plan.guards.violations.first().filter(|_| look != Look::Drift);
-    let cause = violation.map(Text::from_display);
     let file = match look {
         Look::Plan(Some(max_age))
-            if cause.is_none() && (plan.counts().reset > 0 || plan.new_marks() > 0) =>
+            if violation.is_none() && (plan.counts().reset > 0 || plan.new_marks() > 0) =>
         {
             let file = app::new_plan_file(&session.app, set, &planned, max_age)?;
             let bytes = file.encode().map_err(app::Error::PlanFormat)?;
@@ -169,11 +168,11 @@ async fn look_in(
         _ => None,
     };
     Ok(Looked {
-        outcome: match &cause {
+        outcome: match violation {
             Some(_) => PortalOutcome::Blocked,
             None => pending.unwrap_or(PortalOutcome::Unchanged),
         },
-        cause,
+        cause: violation.map(Text::from_display).or_else(|| rows::held_cause(plan)),
         counts: counts(plan),
         milliseconds: 0,
         plan: file,

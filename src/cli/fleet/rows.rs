@@ -9,8 +9,9 @@ use crate::app::PortalRound;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::i18n::Text;
-use crate::manifest::{Fleet, FleetPortal};
+use crate::manifest::{Fleet, FleetPortal, Pause};
 use crate::model::PortalId;
+use crate::plan::{Decision, Plan};
 use crate::ports::CommandPause;
 use crate::records::fleet::{FleetCounts, PortalOutcome, PortalRow};
 
@@ -61,7 +62,7 @@ pub(in crate::cli) fn row_without_round(
     }
     if let Some(pause) = portal.pause.as_ref().filter(|_| is_paused(portal, now)) {
         let mut row = row(fleet, portal, PortalOutcome::Paused);
-        row.cause = pause.reason.to_string();
+        set_cause(&mut row, &declared_pause(pause));
         return Some(row);
     }
     if portal.declaration.is_some() {
@@ -80,6 +81,27 @@ pub(in crate::cli) fn is_paused(portal: &FleetPortal, now: Timestamp) -> bool {
     let today = now.strftime("%Y-%m-%d").to_string();
     let until = portal.pause.as_ref().map(|pause| pause.until);
     until.is_some_and(|until| until.is_none_or(|until| today < until.to_string()))
+}
+
+/// Returns the words of a pause in the fleet: why, and until when. Its history is that of the file.
+fn declared_pause(pause: &Pause) -> Text {
+    let reason = &pause.reason;
+    match pause.until {
+        Some(until) => tr!("{reason} (paused in the fleet manifest, until {until})", reason, until),
+        None => tr!("{reason} (paused in the fleet manifest)", reason),
+    }
+}
+
+/// Returns the words for cards that are held, with the reason of the first one.
+pub(in crate::cli) fn held_cause(plan: &Plan) -> Option<Text> {
+    let held = plan.targets.iter().find(|target| matches!(target.decision, Decision::Hold(_)))?;
+    Some(tr!("cards are held: {reason}", reason = Text::from_display(&held.decision)))
+}
+
+/// Turns cards that were to be reset into ones that were not: the portal had no run.
+pub(in crate::cli) fn without_reset(row: &mut PortalRow) {
+    let FleetCounts { people: _, reset, keep, hold } = row.counts;
+    row.counts = FleetCounts { people: 0, reset: 0, keep, hold: hold + reset };
 }
 
 /// Returns the words of a pause by command: why, by whom, when, and until when.

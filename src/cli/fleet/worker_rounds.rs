@@ -250,7 +250,11 @@ async fn reconcile(
         }
         applied => applied?,
     };
-    Ok(Applied::new(&applied.planned.plan, applied.run).fill(empty))
+    let (plan, mut row) = (&applied.planned.plan, empty);
+    if let Some(cause) = rows::held_cause(plan) {
+        rows::set_cause(&mut row, &cause);
+    }
+    Ok(Applied::new(plan.counts(), applied.run).fill(row))
 }
 
 /// Returns the outcome of a round that failed for a reason that is no failure of the portal.

@@ -64,7 +64,8 @@ pub struct FleetCounts {
     pub reset: u32,
     /// The cards that are as they should be.
     pub keep: u32,
-    /// The cards that no decision is possible for, or whose reset failed.
+    /// The cards that no decision is possible for; those whose reset failed; and in `apply` those
+    /// of portals that it did not write to.
     pub hold: u32,
 }
 
@@ -83,7 +84,8 @@ pub struct PortalRow {
     pub outcome: PortalOutcome,
     /// The numbers.
     pub counts: FleetCounts,
-    /// The cause of a failure in few words, the same for the same cause.
+    /// The cause of a failure, of a pause or of held cards in few words, the same for the same
+    /// cause.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cause: String,
     /// The cause in the language of people.
@@ -144,7 +146,7 @@ pub struct FleetViolation {
 pub enum PortalOutcome {
     /// An error: nothing is known of its cards.
     Failed,
-    /// Some cards failed, or had changed since the plan.
+    /// Some cards failed, are held, or had changed since the plan.
     Partial,
     /// The outcome of a write is not known.
     Unknown,
@@ -258,7 +260,7 @@ impl PortalRow {
     }
 }
 
-/// Failures of one cause.
+/// Portals of one outcome and cause.
 #[derive(Debug)]
 pub struct CauseGroup<'a> {
     /// The outcome.
@@ -324,10 +326,29 @@ impl FleetReport {
         self.portals.iter().any(|row| row.outcome.is_failure())
     }
 
+    /// Returns `true` if nothing is to be done: every portal is known to be as it should be, and no
+    /// card is held.
+    pub fn is_quiet(&self) -> bool {
+        use PortalOutcome::{Applied, AppliedBefore, Unchanged};
+        let is_done = |row: &PortalRow| matches!(row.outcome, Applied | AppliedBefore | Unchanged);
+        let is_whole = self.violations.is_empty() && self.stopped_in.is_none();
+        let is_left = self.sums.reset > 0 || self.sums.hold > 0;
+        is_whole && !is_left && !self.is_halted() && self.portals.iter().all(is_done)
+    }
+
     /// Returns the failures by cause, the largest group first.
     pub fn failures(&self) -> Vec<CauseGroup<'_>> {
+        self.groups(PortalOutcome::is_failure)
+    }
+
+    /// Returns the paused portals by who paused them, when and why, the largest group first.
+    pub fn paused(&self) -> Vec<CauseGroup<'_>> {
+        self.groups(|outcome| outcome == PortalOutcome::Paused)
+    }
+
+    fn groups(&self, is_meant: impl Fn(PortalOutcome) -> bool) -> Vec<CauseGroup<'_>> {
         let mut groups: BTreeMap<(PortalOutcome, &str), Vec<&PortalRow>> = BTreeMap::new();
-        for row in self.portals.iter().filter(|row| row.outcome.is_failure()) {
+        for row in self.portals.iter().filter(|row| is_meant(row.outcome)) {
             groups.entry((row.outcome, &row.cause)).or_default().push(row);
         }
         let mut groups: Vec<CauseGroup<'_>> = groups

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use crate::records::fleet::FleetReport;
+use crate::records::fleet::{FleetReport, PortalOutcome};
 use crate::report::csv::Table;
 use crate::report::escape::{self, xml_text};
 
@@ -52,20 +52,24 @@ pub(super) fn csv(report: &FleetReport) -> String {
 
 /// Renders the report as one test suite.
 pub(super) fn junit(report: &FleetReport) -> String {
+    use PortalOutcome::{NeverSeen, NotReached, PassedOver, Paused};
     let mut document = quick_junit::Report::new(format!("recard fleet {}", report.command));
     document.set_time(Duration::from_secs(report.seconds.into()));
     let mut suite = TestSuite::new(xml_text(&report.fleet));
     suite.set_time(Duration::from_secs(report.seconds.into()));
     for row in &report.portals {
         let detail = xml_text(if row.detail.is_empty() { &row.cause } else { &row.detail });
-        let status = if row.outcome.is_failure() {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type(row.outcome.as_str()).set_message(xml_text(&row.cause));
-            status.set_description(detail);
-            status
-        } else {
-            TestCaseStatus::success()
+        let mut status = match row.outcome {
+            outcome if outcome.is_failure() => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_description(detail);
+                status
+            }
+            // No round proves anything of the portal.
+            Paused | PassedOver | NotReached | NeverSeen => TestCaseStatus::skipped(),
+            _ => TestCaseStatus::success(),
         };
+        status.set_type(row.outcome.as_str()).set_message(xml_text(&row.cause));
         let mut case = TestCase::new(xml_text(&row.portal), status);
         case.set_classname(xml_text(&format!("recard.fleet.{}", row.wave)));
         case.set_time(Duration::from_millis(row.milliseconds.into()));

@@ -76,30 +76,34 @@ fn with_detail(
     if let Some(text) = words::stopped(report) {
         let _ = writeln!(out, "> **{}**\n", cell(&text));
     }
-    let failures = report.failures();
-    if !failures.is_empty() {
-        let _ = writeln!(out, "#### {}\n", tr!("Portals that need a person"));
+    let listed = [
+        (tr!("Portals that need a person"), report.failures()),
+        (tr!("Paused portals"), report.paused()),
+    ];
+    for (heading, listed) in listed.iter().filter(|(_, listed)| !listed.is_empty()) {
+        let _ = writeln!(out, "#### {heading}\n");
         let _ = writeln!(out, "| | | {} | {} |\n|---:|---|---|---|", tr!("cause"), tr!("portals"));
-    }
-    for group in failures.iter().take(groups) {
-        let portals = group.portals.iter().map(|row| row.portal.as_str());
-        let new = group.portals.iter().filter(|row| row.new).count();
-        let new = if new > 0 {
-            format!(" ({})", tr!("{number} new", number = new))
-        } else {
-            String::new()
-        };
-        let _ = writeln!(
-            out,
-            "| {} | {}{new} | {} | {} |",
-            group.portals.len(),
-            words::outcome(group.outcome),
-            cell(group.cause),
-            markdown(&visible_line(&words::names(portals, names)))
-        );
-    }
-    if let Some(more @ 1..) = failures.len().checked_sub(groups) {
-        let _ = writeln!(out, "\n{}", tr!("and {n} more cause" | "and {n} more causes" % more));
+        for group in listed.iter().take(groups) {
+            let portals = group.portals.iter().map(|row| row.portal.as_str());
+            let new = group.portals.iter().filter(|row| row.new).count();
+            let new = if new > 0 {
+                format!(" ({})", tr!("{number} new", number = new))
+            } else {
+                String::new()
+            };
+            let _ = writeln!(
+                out,
+                "| {} | {}{new} | {} | {} |",
+                group.portals.len(),
+                words::outcome(group.outcome),
+                cell(group.cause),
+                markdown(&visible_line(&words::names(portals, names)))
+            );
+        }
+        if let Some(more @ 1..) = listed.len().checked_sub(groups) {
+            let _ = writeln!(out, "\n{}", tr!("and {n} more cause" | "and {n} more causes" % more));
+        }
+        let _ = writeln!(out);
     }
     let changed = report.largest(usize::MAX);
     if !changed.is_empty() && rows > 0 {

@@ -103,15 +103,99 @@ fn failures_are_grouped_by_cause_and_the_largest_changes_come_first() {
 
 #[test]
 fn fleet_without_a_round_is_not_told_to_be_without_changes() {
-    for (outcome, is_told) in [(PortalOutcome::Unchanged, true), (PortalOutcome::NeverSeen, false)]
-    {
+    use PortalOutcome::{Applied, AppliedBefore, Unchanged};
+    for outcome in PortalOutcome::ALL {
+        let is_told = matches!(outcome, Applied | AppliedBefore | Unchanged);
         let mut report = report(3);
         report.violations.clear();
+        report.stopped_in = None;
         report.portals.iter_mut().for_each(|row| row.outcome = outcome);
         report.portals.iter_mut().for_each(|row| row.counts.reset = 0);
         report.count();
         let text = report.render(OutputFormat::Text, &RenderOptions::default());
         assert_eq!(text.contains("No changes."), is_told, "{text}");
+        report.portals[1].counts.hold = 1;
+        report.count();
+        let text = report.render(OutputFormat::Text, &RenderOptions::default());
+        assert!(!text.contains("No changes."), "a card is held: {text}");
+    }
+}
+
+#[test]
+fn junit_skips_portals_without_a_round_and_passes_none_of_them() {
+    use PortalOutcome::{NeverSeen, NotReached, PassedOver, Paused};
+    for outcome in PortalOutcome::ALL {
+        let mut report = report(1);
+        report.portals[0].outcome = outcome;
+        report.portals[0].cause = "Being moved".to_owned();
+        let junit = report.render(OutputFormat::Junit, &RenderOptions::default());
+        let is_skipped = matches!(outcome, NeverSeen | NotReached | PassedOver | Paused);
+        assert_eq!(junit.contains("skipped=\"1\""), is_skipped, "{junit}");
+        assert_eq!(junit.contains("failures=\"1\""), outcome.is_failure(), "{junit}");
+        let is_told = junit.contains("Being moved") && junit.contains(outcome.as_str());
+        assert_eq!(is_told, is_skipped || outcome.is_failure(), "{junit}");
+    }
+}
+
+#[test]
+fn paused_portals_of_any_number_are_named_within_the_sizes() {
+    for rollout in [false, true] {
+        let mut report = report(1_000);
+        for (index, row) in report.portals.iter_mut().enumerate() {
+            if index.is_multiple_of(7) {
+                row.outcome = PortalOutcome::Paused;
+                row.cause = format!("Reason {} (paused by anna)", index % 5);
+            } else if index.is_multiple_of(2) {
+                row.outcome = PortalOutcome::Failed;
+                row.cause = format!("cause of {index}");
+            }
+        }
+        report.rollout = rollout.then(|| RolloutReport {
+            revision: format!("sha256:{}", "0f".repeat(32)),
+            previous: None,
+            number: 1,
+            published: report.made,
+            commit: None,
+            actor: "anna".to_owned(),
+            state: RolloutPhase::Halted,
+            since: Some(report.made),
+            cause: "Too many calls".to_owned(),
+            shown_cause: String::new(),
+            waves: (0..9)
+                .map(|index| WaveReport {
+                    name: format!("wave {index}"),
+                    opened: None,
+                    portals: 100,
+                    counted: 100,
+                    done: 0,
+                    failed: 0,
+                    people: 0,
+                })
+                .collect(),
+        });
+        report.count();
+        let text = report.render(OutputFormat::Text, &RenderOptions::default());
+        assert!(text.lines().count() <= 60, "{}: {text}", text.lines().count());
+        let markdown = report.render(OutputFormat::Markdown, &RenderOptions::default());
+        assert!(markdown.len() <= 60_000, "{}", markdown.len());
+        for text in [&text, &markdown] {
+            assert!(text.contains("paused") && text.contains("(paused by anna)"), "{text}");
+            assert!(text.contains("Paused portals"), "{text}");
+        }
+        assert!(text.contains("and 2 more causes"), "{text}");
+    }
+}
+
+#[test]
+fn one_card_of_one_person_is_told_as_one() {
+    for command in ["plan", "apply", "status"] {
+        let mut report = report(2);
+        report.command = command.to_owned();
+        report.portals.iter_mut().for_each(|row| row.counts = FleetCounts::default());
+        report.portals[1].counts = FleetCounts { people: 1, reset: 1, keep: 0, hold: 0 };
+        report.count();
+        let text = report.render(OutputFormat::Text, &RenderOptions::default());
+        assert_eq!(text.matches("1 card of 1 person").count(), 2, "{text}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::words::{self, RolloutLine};
-use crate::records::fleet::{FleetReport, PortalOutcome, PortalRow};
+use crate::records::fleet::{CauseGroup, FleetReport, PortalRow};
 use crate::report::style::{BAD, GOOD, HEADING, WARNING};
 use crate::report::visible;
 
@@ -14,6 +14,9 @@ const MAX_GROUPS: usize = 15;
 
 /// Number of groups beside a rollout, which takes up to nine lines.
 const MAX_GROUPS_BESIDE_ROLLOUT: usize = 10;
+
+/// Number of groups of paused portals that are listed.
+const MAX_PAUSES: usize = 3;
 
 /// Number of portals of a group that are named.
 const MAX_NAMED: usize = 5;
@@ -35,29 +38,20 @@ pub(super) fn render(report: &FleetReport) -> String {
         let style = if is_alarm { BAD } else { Style::new() };
         let _ = writeln!(out, "  {style}{}{style:#}", line(&text));
     }
-    let failures = report.failures();
-    if !failures.is_empty() {
-        let _ = writeln!(out, "\n{HEADING}{}{HEADING:#}", tr!("Portals that need a person"));
-    }
+    let (failures, paused) = (report.failures(), report.paused());
     let most = if report.rollout.is_some() { MAX_GROUPS_BESIDE_ROLLOUT } else { MAX_GROUPS };
-    for group in failures.iter().take(most) {
-        let cause: String = line(group.cause).chars().take(MAX_CAUSE).collect();
-        let outcome = words::outcome(group.outcome);
-        let number = group.portals.len();
-        let _ = writeln!(out, "  {BAD}{number} {outcome}{BAD:#}: {cause}{}", new(&group.portals));
-        let names = group.portals.iter().map(|row| row.portal.as_str());
-        let _ = writeln!(out, "    {}", line(&words::names(names, MAX_NAMED)));
-    }
-    if let Some(more @ 1..) = failures.len().checked_sub(most) {
-        let _ = writeln!(out, "  {}", tr!("and {n} more cause" | "and {n} more causes" % more));
-    }
+    // The lines of pauses are taken from those of failures.
+    let of_pauses = paused.len().min(MAX_PAUSES);
+    let most = if of_pauses > 0 { most - of_pauses - 2 } else { most };
+    add_groups(&mut out, &tr!("Portals that need a person"), BAD, &failures, most);
+    add_groups(&mut out, &tr!("Paused portals"), WARNING, &paused, MAX_PAUSES);
     let largest = report.largest(MAX_LARGEST);
     if !largest.is_empty() {
         let _ = writeln!(out, "\n{HEADING}{}{HEADING:#}", tr!("Largest changes"));
     }
     for row in largest {
         let (reset, people) = (row.counts.reset, row.counts.people);
-        let what = tr!("{reset} cards of {people} people", reset, people);
+        let what = words::cards_of(reset, people);
         let new = new(&[row]);
         let _ = writeln!(out, "  {:<32} {what} ({}){new}", line(&row.portal), line(&row.wave));
     }
@@ -71,14 +65,34 @@ pub(super) fn render(report: &FleetReport) -> String {
         let hint = tr!("If that is meant, write under `spec` of the fleet:");
         let _ = writeln!(out, "{WARNING}{hint}{WARNING:#}\n  {}", words::acknowledgement(report));
     }
-    let is_known = |row: &PortalRow| {
-        !matches!(row.outcome, PortalOutcome::NeverSeen | PortalOutcome::NotReached)
-    };
-    let is_quiet = failures.is_empty() && report.violations.is_empty() && report.sums.reset == 0;
-    if is_quiet && report.portals.iter().all(is_known) {
+    if report.is_quiet() {
         let _ = writeln!(out, "{GOOD}{}{GOOD:#}", tr!("No changes."));
     }
     out
+}
+
+/// Adds groups of portals, with two lines each.
+fn add_groups(
+    out: &mut String,
+    heading: &str,
+    style: Style,
+    groups: &[CauseGroup<'_>],
+    most: usize,
+) {
+    if !groups.is_empty() {
+        let _ = writeln!(out, "\n{HEADING}{heading}{HEADING:#}");
+    }
+    for group in groups.iter().take(most) {
+        let cause: String = line(group.cause).chars().take(MAX_CAUSE).collect();
+        let (number, outcome) = (group.portals.len(), words::outcome(group.outcome));
+        let new = new(&group.portals);
+        let _ = writeln!(out, "  {style}{number} {outcome}{style:#}: {cause}{new}");
+        let names = group.portals.iter().map(|row| row.portal.as_str());
+        let _ = writeln!(out, "    {}", line(&words::names(names, MAX_NAMED)));
+    }
+    if let Some(more @ 1..) = groups.len().checked_sub(most) {
+        let _ = writeln!(out, "  {}", tr!("and {n} more cause" | "and {n} more causes" % more));
+    }
 }
 
 fn line(text: &str) -> String {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::i18n::Text;
 use crate::records::fleet::{
-    FleetReport, FleetViolation, PortalOutcome, RolloutPhase, RolloutReport, WaveReport,
-    WorkerReport,
+    FleetCounts, FleetReport, FleetViolation, PortalOutcome, RolloutPhase, RolloutReport,
+    WaveReport, WorkerReport,
 };
 
 /// Returns an outcome in words.
@@ -41,23 +41,30 @@ pub(super) fn headline(report: &FleetReport) -> Text {
 
 /// Returns the sums of a report.
 pub(super) fn sums(report: &FleetReport) -> Text {
-    let sums = &report.sums;
+    let FleetCounts { people, reset, keep, hold } = report.sums;
+    let cards = cards_of(reset, people);
     match report.command.as_str() {
-        "apply" => tr!(
-            "{reset} cards of {people} people reset, {keep} left as they are, {hold} not reset",
-            reset = sums.reset,
-            people = sums.people,
-            keep = sums.keep,
-            hold = sums.hold
-        ),
+        "apply" => {
+            tr!("{cards} reset, {keep} left as they are, {hold} not reset", cards, keep, hold)
+        }
+        "plan" | "drift" => {
+            tr!("{cards} to reset, {keep} as they should be, {hold} held", cards, keep, hold)
+        }
+        // What a run did not reset is among them.
         _ => tr!(
-            "{reset} cards of {people} people to reset, {keep} as they should be, {hold} held",
-            reset = sums.reset,
-            people = sums.people,
-            keep = sums.keep,
-            hold = sums.hold
+            "{cards} to reset, {keep} as they should be, {hold} held or not reset",
+            cards,
+            keep,
+            hold
         ),
     }
+}
+
+/// Returns numbers of cards and people.
+pub(super) fn cards_of(cards: u32, people: u32) -> Text {
+    let cards = tr!("{n} card" | "{n} cards" % cards);
+    let people = tr!("{n} person" | "{n} people" % people);
+    tr!("{cards} of {people}", cards, people)
 }
 
 /// Returns the totals of a report, the worst first.
@@ -154,14 +161,21 @@ fn published(rollout: &RolloutReport) -> Text {
 fn wave_line(wave: &WaveReport) -> Text {
     let WaveReport { name, opened, portals, counted, done, failed, people } = wave;
     match opened {
-        None => tr!("wave {name}: not open, {portals} portals", name, portals),
+        None => {
+            tr!(
+                "wave {name}: not open, {n} portal"
+                    | "wave {name}: not open, {n} portals" % *portals,
+                name
+            )
+        }
         Some(_) => tr!(
-            "wave {name}: {done} of {counted} portals done, {failed} failed, {people} people reset",
+            "wave {name}: {done} of {counted} portals done, {failed} failed, {n} person reset"
+                | "wave {name}: {done} of {counted} portals done, {failed} failed, {n} people reset"
+                    % *people,
             name,
             done,
             counted,
-            failed,
-            people
+            failed
         ),
     }
 }

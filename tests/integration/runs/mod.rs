@@ -11,6 +11,7 @@ mod drift;
 mod fault_scripts;
 #[cfg(unix)]
 mod fleet_publications;
+mod fleet_outcomes;
 mod fleet_revisions;
 mod fleets;
 mod guards;

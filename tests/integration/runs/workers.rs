@@ -17,13 +17,13 @@ use super::reconcile::{Running, page};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Worker of a test.
-struct Worker {
+pub(super) struct Worker {
     process: Running,
     address: String,
 }
 
 impl Worker {
-    fn start(fleet: &Fleet, more: &[&str]) -> Self {
+    pub(super) fn start(fleet: &Fleet, more: &[&str]) -> Self {
         let arguments =
             ["worker", "-f", "fleet.yaml", "--secrets", "secrets", "--rate", "unlimited"];
         let mut command = fleet.env.command(&arguments);
@@ -44,13 +44,19 @@ impl Worker {
         value.unwrap_or_else(|| panic!("{name}\n{text}"))
     }
 
-    fn rounds(&self, result: &str) -> f64 {
+    pub(super) fn rounds(&self, result: &str) -> f64 {
         self.metric(&format!("recard_worker_rounds_total{{result=\"{result}\"}}"))
     }
 
     fn signal(&self, signal: &str) {
         let id = self.process.0.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Stops the worker, and waits for its end.
+    pub(super) fn stop(&mut self) {
+        self.signal("-TERM");
+        self.code();
     }
 
     fn code(&mut self) -> Option<i32> {
