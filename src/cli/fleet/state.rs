@@ -105,10 +105,10 @@ pub(in crate::cli) fn halt_cause(cause: &HaltCause) -> Text {
             wave
         ),
         HaltCause::People { wave, people, portals, first_people, first_portals } => tr!(
-            "the wave {wave} resets {people} people on {portals} portals, over twice as many a portal as the first: {first_people} on {first_portals}",
+            "the wave {wave} resets {people} on {portals}, over twice as many a portal as the first: {first_people} on {first_portals}",
             wave,
-            people,
-            portals,
+            people = tr!("{n} person" | "{n} people" % *people),
+            portals = tr!("{n} portal" | "{n} portals" % *portals),
             first_people,
             first_portals
         ),

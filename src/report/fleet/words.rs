@@ -194,14 +194,23 @@ pub(super) fn violation(violation: &FleetViolation) -> Text {
     let FleetViolation { guard, number, limit, acknowledge: _ } = violation;
     match guard.as_str() {
         "maxPortals" => {
-            tr!("blocked by guard maxPortals: {number} portals, limit {limit}", number, limit)
+            tr!(
+                "blocked by guard maxPortals: {n} portal, limit {limit}"
+                    | "blocked by guard maxPortals: {n} portals, limit {limit}" % *number,
+                limit
+            )
         }
         "lostPortals" => tr!(
-            "blocked by guard lostPortals: {number} portals are gone from the fleet, limit {limit}",
-            number,
+            "blocked by guard lostPortals: {n} portal is gone from the fleet, limit {limit}"
+                | "blocked by guard lostPortals: {n} portals are gone from the fleet, limit {limit}"
+                    % *number,
             limit
         ),
-        _ => tr!("blocked by guard maxPeople: {number} people, limit {limit}", number, limit),
+        _ => tr!(
+            "blocked by guard maxPeople: {n} person, limit {limit}"
+                | "blocked by guard maxPeople: {n} people, limit {limit}" % *number,
+            limit
+        ),
     }
 }
 
