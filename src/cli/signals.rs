@@ -23,6 +23,9 @@ use crate::i18n::Text;
 use crate::portal::HttpPortal;
 use crate::ports::ReadPortal as _;
 
+/// Reason of a cancellation by a signal, as journals have it.
+pub(super) const INTERRUPTED: &str = tr_later!("interrupted");
+
 /// Time for a command without a run to end in order after the first signal. Together with
 /// [`MESSAGE_TIMEOUT`], the process ends within a second.
 const GRACE_PERIOD: Duration = Duration::from_millis(600);
@@ -143,9 +146,9 @@ impl Interrupt {
     /// sent before the command sees the signal. Never returns.
     pub(super) async fn relay(&self) -> Infallible {
         self.signal_received.notified().await;
-        self.handle.cancel(tr_later!("interrupted"));
+        self.handle.cancel(INTERRUPTED);
         if let Ok(portals) = self.portals.lock() {
-            portals.iter().for_each(|portal| portal.cancel("interrupted"));
+            portals.iter().for_each(|portal| portal.cancel(INTERRUPTED));
         }
         std::future::pending().await
     }

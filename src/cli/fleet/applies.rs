@@ -7,19 +7,20 @@ use std::time::{Duration, Instant};
 
 use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
 use super::rows;
-use crate::app::{self, ApplyOptions, FinishedRun, PlanFileOptions};
+use crate::app::{self, ApplyOptions, FinishedRun, PlanFileOptions, PortalRound};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::plan_files;
 use crate::cli::session::Session;
+use crate::cli::signals::INTERRUPTED;
 use crate::cli::sources::manifest_files;
 use crate::cli::use_cases::{plan_file_error, use_case_error};
 use crate::engine::TargetOutcome;
-use crate::i18n::Text;
+use crate::i18n::{Text, english};
 use crate::manifest::{SecretReference, StopRule};
 use crate::model::{Outcome, OutcomeClass, PortalId};
 use crate::plan::PlanCounts;
-use crate::ports::{Clock as _, StoreError};
+use crate::ports::{Clock as _, PortalError, StoreError};
 use crate::records::fleet::{
     FleetCounts, FleetPlanFile, PlannedPortal, PortalOutcome, PortalRow, StoredSecret,
 };
@@ -34,11 +35,13 @@ pub(in crate::cli) struct Applied {
     counts: Option<FleetCounts>,
     run: Option<String>,
     milliseconds: u32,
+    /// `true` for a failure that does not count for the stop rule.
+    is_excused: bool,
 }
 
 impl Applied {
     pub(super) fn without_run(outcome: PortalOutcome, cause: Option<Text>) -> Self {
-        Self { outcome, cause, counts: None, run: None, milliseconds: 0 }
+        Self { outcome, cause, counts: None, run: None, milliseconds: 0, is_excused: false }
     }
 
     /// Tells the end of a run, if there was something to do; `planned` are the numbers of the whole
@@ -81,11 +84,13 @@ impl Applied {
             }),
             run: Some(report.run.to_string()),
             milliseconds: 0,
+            is_excused: false,
         }
     }
 
     /// Tells what became of a plan that was used before, by the journal of its run. Its cards are
-    /// reset by nobody now: a plan is carried out once.
+    /// reset by nobody now: a plan is carried out once. A run that a signal ended says nothing
+    /// against the plan, so that the apply of the file goes on.
     fn before(planned: PlanCounts, run: &RunSummary) -> Self {
         let left = Left::of(run.settled.iter().map(|(_, outcome)| outcome));
         let cause = left.outcome.map(|_| {
@@ -106,13 +111,14 @@ impl Applied {
             }),
             run: Some(run.run.to_string()),
             milliseconds: 0,
+            is_excused: run.settled.iter().all(|(_, outcome)| was_interrupted(outcome)),
         }
     }
 
     /// Fills the row of the portal. The cause of the plan, for which cards are held, stays if there
     /// is no other one.
     pub(in crate::cli) fn fill(self, row: PortalRow) -> PortalRow {
-        let Self { outcome, cause, counts, run, milliseconds } = self;
+        let Self { outcome, cause, counts, run, milliseconds, is_excused: _ } = self;
         let counts = counts.unwrap_or(row.counts);
         let mut row = PortalRow { outcome, counts, run, milliseconds, ..row };
         if let Some(cause) = cause {
@@ -193,7 +199,7 @@ pub(in crate::cli) async fn apply(
             }
             let applied = apply_one(surroundings, planned).await;
             let has_failed = match &applied {
-                Ok(applied) => applied.outcome.is_failure(),
+                Ok(applied) => applied.outcome.is_failure() && !applied.is_excused,
                 Err(failure) => !failure.is_unreachable,
             };
             failed.set(failed.get() + usize::from(has_failed));
@@ -201,12 +207,14 @@ pub(in crate::cli) async fn apply(
         };
         let plans = planned.iter().map(|(_, planned)| *planned);
         let ends = app::rounds(plans, concurrency, None, work).await;
+        let mut excused = 0;
         for ((index, _), end) in planned.into_iter().zip(ends) {
+            excused += usize::from(is_excused(&end));
             if let Some(row) = rows.get_mut(index) {
                 *row = rows::ended(end, row.clone(), into_row);
             }
         }
-        let failed = number(&rows, &of_wave, counts_for_stop);
+        let failed = number(&rows, &of_wave, counts_for_stop) - excused;
         // Nothing is known of the plans then, and no command waits for a portal as a rollout does.
         let has_next = file.waves.last() != Some(wave);
         let is_silent = number(&rows, &of_wave, is_silent) == of_wave.len()
@@ -240,6 +248,19 @@ fn counts_for_stop(outcome: PortalOutcome) -> bool {
 fn is_silent(outcome: PortalOutcome) -> bool {
     use PortalOutcome::{PassedOver, Paused, Unreachable};
     matches!(outcome, Unreachable | Paused | PassedOver)
+}
+
+/// Returns `true` for a failure that does not count for the stop rule.
+fn is_excused(end: &PortalRound<Result<Option<Applied>, CliError>>) -> bool {
+    let PortalRound::Ended(Ok(Some(applied))) = end else { return false };
+    applied.is_excused && applied.outcome.is_failure()
+}
+
+/// Returns `true` for a card that is as planned, or that only a signal kept from it.
+fn was_interrupted(outcome: &Outcome) -> bool {
+    let in_request = || english(&PortalError::Stopped(INTERRUPTED.to_owned()));
+    let is_signal = |reason: &str| reason == INTERRUPTED || reason == in_request();
+    outcome.is_resolved() || matches!(outcome, Outcome::NotAttempted(reason) if is_signal(reason))
 }
 
 fn into_row(applied: Option<Applied>, row: PortalRow) -> PortalRow {
@@ -331,4 +352,41 @@ async fn run_of(store: &Store, plan: &[u8]) -> Result<Option<RunSummary>, StoreE
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CardKey;
+    use crate::ports::Interrupted;
+    use crate::records::samples;
+    use crate::store::RunEnd;
+
+    #[test]
+    fn plan_that_was_used_before_is_excused_only_if_a_signal_alone_left_its_cards() {
+        let planned = PlanCounts { keep: 1, reset: 2, hold: 0 };
+        let interrupted = || Outcome::NotAttempted(INTERRUPTED.to_owned());
+        let refused = || Outcome::NotAttempted("the portal refuses to work with us".to_owned());
+        for (second, outcome, is_excused) in [
+            (Outcome::Reset, PortalOutcome::AppliedBefore, true),
+            (Outcome::AlreadyDefault, PortalOutcome::AppliedBefore, true),
+            (interrupted(), PortalOutcome::Partial, true),
+            (refused(), PortalOutcome::Partial, false),
+            (Outcome::Changed, PortalOutcome::Partial, false),
+            (Outcome::Unknown("no answer".to_owned()), PortalOutcome::Unknown, false),
+        ] {
+            let keys: [CardKey; 2] = [samples::personal(2), samples::personal(3)];
+            let run = RunSummary {
+                run: samples::run(),
+                header: samples::header(&keys),
+                end: RunEnd::Closed(Interrupted::Yes),
+                settled: vec![(keys[0], Outcome::Reset), (keys[1], second.clone())],
+            };
+            let applied = Applied::before(planned, &run);
+            assert_eq!((applied.outcome, applied.is_excused), (outcome, is_excused), "{second}");
+            let left = u32::from(outcome != PortalOutcome::AppliedBefore);
+            let counts = FleetCounts { people: 0, reset: 0, keep: 3 - left, hold: left };
+            assert_eq!(applied.counts, Some(counts), "{second}");
+        }
+    }
 }

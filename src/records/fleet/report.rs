@@ -326,14 +326,16 @@ impl FleetReport {
         self.portals.iter().any(|row| row.outcome.is_failure())
     }
 
-    /// Returns `true` if nothing is to be done: every portal is known to be as it should be, and no
-    /// card is held.
+    /// Returns `true` if nothing is to be done: every portal is known to be as it should be, no
+    /// card is held, and no round or wave is waited for.
     pub fn is_quiet(&self) -> bool {
         use PortalOutcome::{Applied, AppliedBefore, Unchanged};
         let is_done = |row: &PortalRow| matches!(row.outcome, Applied | AppliedBefore | Unchanged);
         let is_whole = self.violations.is_empty() && self.stopped_in.is_none();
-        let is_left = self.sums.reset > 0 || self.sums.hold > 0;
-        is_whole && !is_left && !self.is_halted() && self.portals.iter().all(is_done)
+        let is_left = self.sums.reset > 0 || self.sums.hold > 0 || self.overdue() > 0;
+        let rollout = self.rollout.as_ref();
+        let is_over = rollout.is_none_or(|rollout| rollout.state == RolloutPhase::Complete);
+        is_whole && !is_left && is_over && self.portals.iter().all(is_done)
     }
 
     /// Returns the failures by cause, the largest group first.

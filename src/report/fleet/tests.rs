@@ -101,6 +101,46 @@ fn failures_are_grouped_by_cause_and_the_largest_changes_come_first() {
     }
 }
 
+fn rollout_in(state: RolloutPhase, report: &FleetReport) -> RolloutReport {
+    let wave = |index| WaveReport {
+        name: format!("wave {index}"),
+        opened: None,
+        portals: 100,
+        counted: 100,
+        done: 0,
+        failed: 0,
+        people: 0,
+    };
+    RolloutReport {
+        revision: format!("sha256:{}", "0f".repeat(32)),
+        previous: None,
+        number: 1,
+        published: report.made,
+        commit: None,
+        actor: "anna".to_owned(),
+        state,
+        since: Some(report.made),
+        cause: "Too many calls".to_owned(),
+        shown_cause: String::new(),
+        waves: (0..9).map(wave).collect(),
+    }
+}
+
+#[test]
+fn fleet_with_a_rollout_that_is_not_complete_is_not_told_to_be_without_changes() {
+    for state in [RolloutPhase::Running, RolloutPhase::Halted, RolloutPhase::Complete] {
+        let mut report = report(2);
+        report.violations.clear();
+        report.stopped_in = None;
+        report.portals.iter_mut().for_each(|row| row.outcome = PortalOutcome::Unchanged);
+        report.portals.iter_mut().for_each(|row| row.counts.reset = 0);
+        report.rollout = Some(rollout_in(state, &report));
+        report.count();
+        let text = report.render(OutputFormat::Text, &RenderOptions::default());
+        assert_eq!(text.contains("No changes."), state == RolloutPhase::Complete, "{text}");
+    }
+}
+
 #[test]
 fn fleet_without_a_round_is_not_told_to_be_without_changes() {
     use PortalOutcome::{Applied, AppliedBefore, Unchanged};
@@ -118,6 +158,11 @@ fn fleet_without_a_round_is_not_told_to_be_without_changes() {
         report.count();
         let text = report.render(OutputFormat::Text, &RenderOptions::default());
         assert!(!text.contains("No changes."), "a card is held: {text}");
+        report.portals[1].counts.hold = 0;
+        report.portals[1].overdue_seconds = Some(3600);
+        report.count();
+        let text = report.render(OutputFormat::Text, &RenderOptions::default());
+        assert!(!text.contains("No changes."), "a round is waited for: {text}");
     }
 }
 
@@ -150,29 +195,7 @@ fn paused_portals_of_any_number_are_named_within_the_sizes() {
                 row.cause = format!("cause of {index}");
             }
         }
-        report.rollout = rollout.then(|| RolloutReport {
-            revision: format!("sha256:{}", "0f".repeat(32)),
-            previous: None,
-            number: 1,
-            published: report.made,
-            commit: None,
-            actor: "anna".to_owned(),
-            state: RolloutPhase::Halted,
-            since: Some(report.made),
-            cause: "Too many calls".to_owned(),
-            shown_cause: String::new(),
-            waves: (0..9)
-                .map(|index| WaveReport {
-                    name: format!("wave {index}"),
-                    opened: None,
-                    portals: 100,
-                    counted: 100,
-                    done: 0,
-                    failed: 0,
-                    people: 0,
-                })
-                .collect(),
-        });
+        report.rollout = rollout.then(|| rollout_in(RolloutPhase::Halted, &report));
         report.count();
         let text = report.render(OutputFormat::Text, &RenderOptions::default());
         assert!(text.lines().count() <= 60, "{}: {text}", text.lines().count());

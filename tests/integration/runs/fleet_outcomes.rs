@@ -55,13 +55,27 @@ async fn fleet_plan_whose_run_did_not_reset_every_card_is_not_told_to_be_applied
     let (status, left) = fleet.run("status", &[]);
     assert_eq!((status.code, sums(&left)), (3, [0, 4, 2]), "{status:?}");
     // Without its run, nobody knows what became of a plan.
-    std::fs::remove_dir_all(fleet.run_folder(2)).unwrap();
+    std::fs::rename(fleet.run_folder(2), fleet.env.at("elsewhere")).unwrap();
     let (lost, report) = fleet.run("apply", &["fleet.json"]);
     assert_eq!((lost.code, fleet.removed()), (3, vec![0, 2, 2]), "{lost:?}");
     assert_eq!(outcomes(&report), ["partial", "stale", "applied-before"]);
     let (applied, report) = fleet.run("apply", &["--auto-approve"]);
     assert_eq!((applied.code, fleet.removed()), (0, vec![2, 2, 2]), "{applied:?}");
     assert_eq!(outcomes(&report), ["applied", "unchanged", "unchanged"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_apply_that_stopped_at_its_canary_stops_there_again_with_the_same_file() {
+    let fleet = Fleet::start(2).await;
+    fleet.declare("  waves: [{ name: canary, select: { ring: canary } }, { name: rest }]\n");
+    fleet.run("plan", &["--out", "fleet.json"]);
+    fleet.portal(1).set_faults(&json!([{ "method": RESET, "do": "fail-command" }])).unwrap();
+    for _ in 0..2 {
+        let (applied, report) = fleet.run("apply", &["fleet.json"]);
+        assert_eq!((applied.code, fleet.removed()), (3, vec![0, 0]), "{applied:?}");
+        assert_eq!(outcomes(&report), ["partial", "not-reached"]);
+        assert_eq!((&report["stoppedIn"], sums(&report)), (&json!("canary"), [0, 0, 4]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -385,10 +385,17 @@ async fn fleet_apply_that_is_interrupted_finishes_its_portal_and_continues_with_
     assert_eq!(fleet.removed()[1..], [0, 0]);
     assert_eq!(fleet.portal(2).counters().requests, before, "nothing is begun after a signal");
     fleet.portal(1).set_faults(&json!([])).unwrap();
-    let (applied, report) = fleet.run("apply", &["fleet.json"]);
-    assert_eq!(applied.code, 0, "{applied:?} {report}");
-    assert_eq!(outcomes(&report), ["applied-before", "applied", "applied"]);
+    let (applied, report) = fleet.run("apply", &["fleet.json", "--concurrency", "1"]);
+    // The signal may have come between its two cards; what is left of it stops no other portal.
+    let (code, first) = match fleet.removed()[0] {
+        2 => (0, "applied-before"),
+        _ => (3, "partial"),
+    };
+    assert_eq!(applied.code, code, "{applied:?} {report}");
+    assert_eq!(outcomes(&report), [first, "applied", "applied"]);
     assert_eq!(fleet.removed()[1..], [2, 2]);
+    assert_eq!(fleet.run("apply", &["--auto-approve"]).0.code, 0);
+    assert_eq!(fleet.removed(), [2; 3]);
     assert_eq!(fleet.run("status", &[]).0.code, 0, "no run is left open");
 }
 

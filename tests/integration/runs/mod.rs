@@ -9,9 +9,9 @@ mod compose;
 mod crash;
 mod drift;
 mod fault_scripts;
+mod fleet_outcomes;
 #[cfg(unix)]
 mod fleet_publications;
-mod fleet_outcomes;
 mod fleet_revisions;
 mod fleets;
 mod guards;
