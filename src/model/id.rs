@@ -129,11 +129,14 @@ impl PortalId {
         }
         let host = Host::parse(host).map_err(|_| IdError::NotAnAddress)?.to_string();
         let host = host.strip_suffix('.').unwrap_or(&host);
+        let is_of_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
         if host.is_empty()
             || host.len() > LONGEST_HOST
-            || host.starts_with(['.', '-'])
+            // The folder of a host that begins with `_` could be that of an IPv6 address.
+            || host.starts_with(['.', '-', '_'])
             || host.ends_with('.')
             || host.contains("..")
+            || !(host.starts_with('[') || host.bytes().all(is_of_name))
         {
             return Err(IdError::NotAnAddress);
         }
@@ -149,18 +152,29 @@ impl PortalId {
     }
 
     /// Returns the host as the name of a folder: every character but letters, digits, dots and
-    /// hyphens becomes `_`.
+    /// hyphens becomes `_`. A host that would get the name of one with a port, such as
+    /// `portal_8080`, gets its own port behind it: `portal_8080_443`.
     pub fn folder_name(&self) -> String {
         let keep =
             |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
-        self.0.chars().map(keep).collect()
+        let name: String = self.0.chars().map(keep).collect();
+        let other = if *name == *self.0 { Self::with_port(&name) } else { None };
+        match other.is_some_and(|other| other.folder_name() == name) {
+            true => format!("{name}_{HTTPS_PORT}"),
+            false => name,
+        }
     }
 
     /// Returns the portal of the name of a folder; `None` if no portal with a host name has it.
     pub fn of_folder(name: &str) -> Option<Self> {
-        let with_port = name.rsplit_once('_').map(|(host, port)| format!("{host}:{port}"));
-        let portals = with_port.into_iter().chain([name.to_owned()]);
-        portals.filter_map(|text| Self::new(&text).ok()).find(|one| one.folder_name() == name)
+        let portals = Self::with_port(name).into_iter().chain(Self::new(name));
+        portals.into_iter().find(|one| one.folder_name() == name)
+    }
+
+    /// Returns the portal with a port that the name of a folder may mean.
+    fn with_port(name: &str) -> Option<Self> {
+        let (host, port) = name.rsplit_once('_')?;
+        Self::new(&format!("{host}:{port}")).ok()
     }
 }
 
@@ -282,6 +296,39 @@ mod tests {
     }
 
     #[test]
+    fn portal_has_a_folder_that_no_other_portal_has() {
+        let portals = [
+            "portal",
+            "portal:8080",
+            "portal_8080",
+            "portal_8080:9000",
+            "portal_8080_9000",
+            "portal_8080_443",
+            "portal_443",
+            "portal_080",
+            "portal_a",
+            "portal:1",
+            "portal_1",
+            "portal__1",
+            "portal_:1",
+            "portal__1:1",
+            "portal__1_1",
+        ];
+        let portals = portals.map(|text| PortalId::new(text).unwrap());
+        let names: std::collections::BTreeSet<String> =
+            portals.iter().map(PortalId::folder_name).collect();
+        assert_eq!(names.len(), portals.len(), "{names:?}");
+        for portal in &portals {
+            assert_eq!(PortalId::of_folder(&portal.folder_name()).as_ref(), Some(portal));
+        }
+        // Names of folders that exist stay.
+        for (portal, name) in [("portal:8080", "portal_8080"), ("portal_a", "portal_a")] {
+            assert_eq!(PortalId::new(portal).unwrap().folder_name(), name);
+        }
+        assert_eq!(PortalId::new("portal_8080").unwrap().folder_name(), "portal_8080_443");
+    }
+
+    #[test]
     fn portal_is_its_host_whatever_the_case() {
         assert_eq!(PortalId::new("Company.Bitrix24.COM").unwrap().as_str(), "company.bitrix24.com");
         assert_eq!(PortalId::new("127.0.0.1:8080").unwrap().folder_name(), "127.0.0.1_8080");
@@ -290,6 +337,8 @@ mod tests {
             ".",
             "..",
             "-a.example",
+            "_a.example",
+            "a!b.example",
             "company.bitrix24.com..",
             "company..bitrix24.com",
             "0a.0..",
