@@ -95,16 +95,34 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         ColorWhen::Always => anstream::ColorChoice::Always,
         ColorWhen::Never => anstream::ColorChoice::Never,
     };
+    let one_portal = option_of_one_portal(&cli);
     let completed = env::fill_missing_options(&mut cli.global, store);
     i18n::set_language(cli.global.lang.unwrap_or_else(env::language));
     let ui = Ui::new(choice, if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
     let ended = completed
+        .and_then(|()| one_portal.map_or(Ok(()), |option| Err(for_one_portal(option))))
         .and_then(|()| log::start(&ui, cli.global.log_format))
         .and_then(|()| run_with_signals(&ui, cli, command));
     ended.unwrap_or_else(|failure| {
         ui.fail(&failure);
         failure.code
     })
+}
+
+/// Returns an option that names one portal, if the command is over many: it would ignore it.
+fn option_of_one_portal(cli: &Cli) -> Option<&'static str> {
+    match &cli.global {
+        _ if !matches!(cli.command, CliCommand::Fleet(_) | CliCommand::Worker(_)) => None,
+        GlobalArgs { portal: Some(_), .. } => Some("--portal"),
+        GlobalArgs { emulator: Some(_), .. } => Some("--emulator"),
+        GlobalArgs { webhook_url_file: Some(_), .. } => Some("--webhook-url-file"),
+        GlobalArgs { .. } => None,
+    }
+}
+
+fn for_one_portal(option: &str) -> CliError {
+    let text = tr!("{option} names one portal, and this command takes those of a fleet", option);
+    CliError::new(exit::USAGE, text).hint(tr!("select portals by their labels: -l ring=canary"))
 }
 
 /// Runs a command on a thread of its own, until its end or until signals end it.

@@ -41,8 +41,9 @@ use crate::model::{Digest, PortalId};
 
 /// State of fleets. Every method is one atomic step; a dropped call may have been executed or not.
 pub trait FleetState: Send + Sync {
-    /// Returns the fleets with a revision by their names, sorted, and their heads.
-    fn heads(&self) -> impl Future<Output = Result<Vec<(String, FleetHead)>, StoreError>> + Send;
+    /// Returns the fleets with a revision by their names, sorted, and their heads. A head that
+    /// cannot be read is the error of its fleet alone, whose name may be that of its file then.
+    fn heads(&self) -> impl Future<Output = Result<Vec<NamedHead>, StoreError>> + Send;
 
     /// Stores a revision and makes it the current one, if the current one is the expected. The
     /// first wave opens, and portals that are on the withdrawn revision leave it at once.
@@ -98,6 +99,9 @@ pub trait FleetState: Send + Sync {
     /// sorted by id.
     fn workers(&self) -> impl Future<Output = Result<Vec<WorkerSign>, StoreError>> + Send;
 }
+
+/// Name of a fleet, and its head or the reason why that cannot be read.
+pub type NamedHead = (String, Result<FleetHead, StoreError>);
 
 /// Sign of life of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ mod store;
 mod work_queue;
 
 pub use fleet_state::{
-    CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, Parked, PortalState,
+    CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, NamedHead, Parked, PortalState,
     Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds, WorkerSign,
 };
 pub use lease_permit::{LeasePermit, Moment};

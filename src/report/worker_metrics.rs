@@ -30,6 +30,8 @@ pub struct WorkerNumbers {
     pub slots: u64,
     /// Digest of the revision; `None` if there is none, or more than one.
     pub revision: Option<String>,
+    /// Fleets and portals that this worker cannot use.
+    pub fleet_problems: u64,
 }
 
 /// Renders the metrics of a worker.
@@ -43,6 +45,8 @@ pub fn worker_metrics(numbers: &WorkerNumbers, exposition: Exposition) -> String
     gauges(&mut registry, "worker_slots_in_use", help, "lane", &numbers.in_use);
     let number = |number: u64| gauge(i64::try_from(number).unwrap_or(i64::MAX));
     registry.register("worker_slots", "Slots of this worker", number(numbers.slots));
+    let help = "Fleets and portals that this worker cannot use; its log names them";
+    registry.register("fleet_problems", help, number(numbers.fleet_problems));
     if !numbers.portals.is_empty() {
         let help = "Portals of the queue, by state";
         gauges(&mut registry, "queue_portals", help, "state", &numbers.portals);
@@ -92,6 +96,7 @@ mod tests {
         let numbers = WorkerNumbers {
             portals: vec![("due", 7), ("parked", 1)],
             failing: 2,
+            fleet_problems: 1,
             oldest_overdue: Duration::from_millis(1500),
             revision: Some("sha256:ab".to_owned()),
             ..WorkerNumbers::default()
@@ -100,6 +105,7 @@ mod tests {
         for line in [
             "recard_queue_portals{state=\"due\"} 7",
             "recard_queue_failing_portals 2",
+            "recard_fleet_problems 1",
             "recard_queue_oldest_overdue_seconds 1.5",
             "recard_revision_info{revision=\"sha256:ab\"} 1",
         ] {

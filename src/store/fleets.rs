@@ -9,7 +9,7 @@ use super::folder::fleets::FolderFleets;
 use super::postgres::PostgresFleets;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
-    Clock, CommandPause, FleetHead, FleetState, FleetView, Publication, Published, QueueState,
+    Clock, CommandPause, FleetState, FleetView, NamedHead, Publication, Published, QueueState,
     RolloutChange, RolloutStep, StoreError, WorkerSign,
 };
 
@@ -88,7 +88,7 @@ impl Fleets {
 }
 
 impl FleetState for Fleets {
-    async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
+    async fn heads(&self) -> Result<Vec<NamedHead>, StoreError> {
         either!(self, medium => medium.heads().await)
     }
 

@@ -249,7 +249,7 @@ pub(in crate::cli) struct FleetPortalsArgs {
     #[arg(long, short = 'l', value_name = "LABELS", value_parser = selector, conflicts_with = "portals")]
     pub(in crate::cli) selector: Option<LabelSelector>,
     /// Published fleet, if the store has several
-    #[arg(long = "fleet", value_name = "NAME")]
+    #[arg(long = "fleet", value_name = "NAME", conflicts_with = "portals")]
     pub(in crate::cli) name: Option<String>,
 }
 

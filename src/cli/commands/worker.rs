@@ -10,15 +10,17 @@ use crate::cli::clock::SystemClock;
 use crate::cli::env;
 use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::fleet::files;
 use crate::cli::fleet::publication::trusted_keys;
 use crate::cli::fleet::worker_fleets::{FleetSource, KnownFleets};
 use crate::cli::fleet::worker_pages::WorkerPages;
 use crate::cli::fleet::worker_rounds::WorkerRounds;
+use crate::cli::fleet::{files, other_fleets};
 use crate::cli::http_server::{HttpServer, check_local};
 use crate::cli::output::Outputs;
 use crate::cli::signals::Interrupt;
+use crate::cli::sources;
 use crate::cli::ui::Ui;
+use crate::diagnostic::Severity;
 use crate::fleet::worker::{LeaseTimes, WorkerSettings, work};
 use crate::portal::TotalRate;
 use crate::ports::{Clock, WorkQueue, Worker};
@@ -35,6 +37,7 @@ pub(in crate::cli) async fn run(
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
     check_local(arguments.listen, arguments.allow_remote)?;
+    check_options(arguments)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let command = WorkerCommand { ui, global, arguments, interrupt, clock: &clock };
     let known = KnownFleets::default();
@@ -45,7 +48,13 @@ pub(in crate::cli) async fn run(
             let loaded = match arguments.fleet.is_named() {
                 true => {
                     let outputs = Outputs::none(ui, Purpose::Apply);
-                    Some(files::load(&outputs, &arguments.fleet, interrupt).await?)
+                    let loaded = files::load(&outputs, &arguments.fleet, interrupt).await?;
+                    let found = other_fleets::find(global, &loaded.fleet, Severity::Error).await?;
+                    if !found.is_empty() {
+                        let harm = tr!("nothing was sent to a portal");
+                        return Err(sources::refuse(&outputs, &found, &loaded.sources, &harm));
+                    }
+                    Some(loaded)
                 }
                 false => None,
             };
@@ -53,8 +62,8 @@ pub(in crate::cli) async fn run(
             let queue = FolderQueue::open(root, owner, Arc::clone(&clock)).await?;
             let source = match loaded {
                 Some(loaded) => {
-                    FleetSource::take_files(&known, &queue, loaded).await?;
-                    FleetSource::Files(&arguments.fleet, &queue)
+                    FleetSource::take_files(&known, (&queue, global), loaded).await?;
+                    FleetSource::Files(&arguments.fleet, &queue, global)
                 }
                 None => FleetSource::Published(published(), Some(&queue), trusted),
             };
@@ -74,6 +83,24 @@ pub(in crate::cli) async fn run(
             command.work(&queue, known, source).await
         }
     }
+}
+
+/// Refuses options that do not apply to the source of the fleet: a worker would ignore them.
+fn check_options(arguments: &WorkerArgs) -> Result<(), CliError> {
+    let is_file = arguments.fleet.is_named();
+    if !is_file && arguments.fleet.selector.is_some() {
+        let text =
+            tr!("--selector is for the fleet of a file; a worker takes all that is published");
+        return Err(CliError::new(exit::USAGE, text)
+            .hint(tr!("to leave portals alone: `recard fleet pause -l LABELS`")));
+    }
+    if is_file && !arguments.trusted_key.is_empty() {
+        let text = tr!("--trusted-key is for what is published; files have no signature");
+        return Err(CliError::new(exit::USAGE, text).hint(tr!(
+            "publish them with `recard fleet publish --signing-key`, and leave -f out"
+        )));
+    }
+    Ok(())
 }
 
 struct WorkerCommand<'a> {
@@ -99,7 +126,7 @@ impl WorkerCommand<'_> {
             ..WorkerSettings::default()
         };
         let (status, traffic) = (Arc::default(), ui.traffic().clone());
-        let pages = WorkerPages { status, settings, traffic, revision: known.shown() };
+        let pages = WorkerPages { status, settings, traffic, fleets: known.shown() };
         let _server = match arguments.listen {
             Some(address) => Some(HttpServer::start(ui, address, pages.clone().routes()).await?),
             None => None,

@@ -172,7 +172,7 @@ pub(in crate::cli) async fn apply(
     concurrency: usize,
 ) -> AppliedFleet {
     let stop = StopRule { failed: file.stop.failed, failed_percent: file.stop.failed_percent };
-    let mut rows = file.rows.clone();
+    let mut rows: Vec<PortalRow> = file.rows.iter().cloned().map(passed_over).collect();
     let (mut stopped_in, mut is_over) = (None, false);
     for wave in &file.waves {
         let of_wave: Vec<usize> = (0..rows.len())
@@ -227,6 +227,20 @@ pub(in crate::cli) async fn apply(
     }
     rows.iter_mut().filter(|row| row.run.is_none()).for_each(rows::without_reset);
     AppliedFleet { rows, stopped_in }
+}
+
+/// Returns the row of a portal that is only looked at: of all plans, that alone finds drift.
+fn passed_over(mut row: PortalRow) -> PortalRow {
+    if row.outcome != PortalOutcome::Drifted {
+        return row;
+    }
+    let cards = row.counts.reset;
+    row.outcome = PortalOutcome::PassedOver;
+    row.counts = FleetCounts { people: 0, reset: 0, ..row.counts };
+    let cause = tr!("the mode of the portal is `drift`: {n} card differs, and was left as it is"
+        | "the mode of the portal is `drift`: {n} cards differ, and were left as they are" % cards);
+    rows::set_cause(&mut row, &cause);
+    row
 }
 
 /// Counts the rows of a wave by their outcome.

@@ -149,8 +149,7 @@ fn selected(
     if let Some(selector) = &arguments.selector {
         fleet.portals.retain(|portal: &FleetPortal| selector.matches(&portal.labels));
         if fleet.portals.is_empty() {
-            return Err(CliError::general(tr!("no portal has the labels that --selector wants"))
-                .hint(tr!("an empty selection is more often a mistake than a wish")));
+            return Err(nothing_selected());
         }
     }
     Ok(FleetOnDisk { fleet, all, sources })
@@ -159,6 +158,12 @@ fn selected(
 fn read_file(path: &Path) -> Result<Vec<u8>, Text> {
     read_whole(path, manifest::MAX_FILE_BYTES as u64)
         .map_err(|problem| tr!("cannot read {}: {problem}", path.display(), problem))
+}
+
+/// Returns the error of a selector that fits no portal.
+pub(in crate::cli) fn nothing_selected() -> CliError {
+    CliError::general(tr!("no portal has the labels that --selector wants"))
+        .hint(tr!("an empty selection is more often a mistake than a wish"))
 }
 
 fn read(files: &[PathBuf]) -> Result<LoadedFleet, CliError> {

@@ -4,6 +4,7 @@ pub(super) mod applies;
 pub(super) mod changes;
 pub(super) mod files;
 pub(super) mod guards;
+pub(super) mod other_fleets;
 pub(super) mod plans;
 pub(super) mod portal_session;
 pub(super) mod publication;

@@ -12,7 +12,7 @@ use crate::cli::session::Session;
 use crate::cli::sources::selection_file;
 use crate::cli::use_cases::use_case_error;
 use crate::i18n::Text;
-use crate::manifest::{Declaration, Fleet, FleetPortal, SecretReference};
+use crate::manifest::{Declaration, Fleet, FleetPortal, PortalMode, SecretReference};
 use crate::plan::Plan;
 use crate::ports::Clock as _;
 use crate::records::fleet::{
@@ -77,14 +77,15 @@ pub(in crate::cli) async fn look(
     (all, plans)
 }
 
-/// Looks at one portal, and fills its row.
-pub(in crate::cli) async fn look_at_one(
-    surroundings: &Surroundings<'_>,
+/// Looks for drift on one portal, and fills its row.
+pub(in crate::cli) async fn drift_of_one(
+    session: &Session,
     portal: &FleetPortal,
-    options: &LookOptions,
     row: PortalRow,
-) -> Result<PortalRow, CliError> {
-    let looked = look_at(surroundings, portal, options).await?;
+) -> Result<PortalRow, app::Error> {
+    let Some(declaration) = &portal.declaration else { return Ok(row) };
+    let files = manifest_files(declaration);
+    let looked = look_in(session, ManifestSet { declaration, files: &files }, Look::Drift).await?;
     Ok(into_row(portal, looked, row, &mut Vec::new()))
 }
 
@@ -119,8 +120,13 @@ async fn look_at(
             "its manifests have problems; `recard fleet validate` shows them"
         )));
     };
-    let secret = match options.access {
-        WebhookAccess::Read => portal.read_webhook.as_ref().or(portal.webhook.as_ref()),
+    // A portal that is never written to is only looked at.
+    let (look, access) = match portal.mode {
+        PortalMode::Apply => (options.look, options.access),
+        PortalMode::Drift => (Look::Drift, WebhookAccess::Read),
+    };
+    let secret = match access {
+        WebhookAccess::Read => portal.secret_to_read(),
         WebhookAccess::Write => portal.webhook.as_ref(),
     };
     let Some(secret) = secret else {
@@ -130,7 +136,7 @@ async fn look_at(
     let files = manifest_files(declaration);
     let set = ManifestSet { declaration, files: &files };
     let work = async |session: &Session| {
-        let looked = look_in(session, set, options.look).await;
+        let looked = look_in(session, set, look).await;
         looked.map_err(|error| use_case_error(session, error))
     };
     let looked = session.run_and_close(&surroundings.ui, work).await?;

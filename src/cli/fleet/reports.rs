@@ -158,7 +158,7 @@ pub(in crate::cli) fn exit_code(report: &FleetReport, pending: u8, is_gate: bool
         exit::REFUSED
     } else if report.has_failures() || report.stopped_in.is_some() || report.is_halted() {
         exit::PARTIAL
-    } else if report.portals.iter().any(|row| row.outcome.is_pending()) {
+    } else if report.is_pending() {
         pending
     } else {
         exit::DONE

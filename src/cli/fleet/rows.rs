@@ -65,6 +65,11 @@ pub(in crate::cli) fn row_without_round(
         set_cause(&mut row, &declared_pause(pause));
         return Some(row);
     }
+    broken(fleet, portal)
+}
+
+/// Returns the row of a portal whose own files have a problem.
+pub(in crate::cli) fn broken(fleet: &Fleet, portal: &FleetPortal) -> Option<PortalRow> {
     if portal.declaration.is_some() {
         return None;
     }

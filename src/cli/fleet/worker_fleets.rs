@@ -2,23 +2,24 @@
 //! published in the store.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::files::{self, FleetOnDisk};
-use super::rows;
-use crate::cli::args::FleetFilesArgs;
+use super::{other_fleets, publishing, rows, state};
+use crate::cli::args::{FleetFilesArgs, GlobalArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
+use crate::diagnostic::Severity;
 use crate::fleet::rollout;
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::{Digest, PortalId};
-use crate::ports::{Claim, Clock as _, FleetState as _, RolloutState, StoreError};
+use crate::ports::{Claim, Clock as _, FleetHead, FleetState as _, RolloutState, StoreError};
 use crate::records::fleet::{FleetRevision, TrustedKey};
 use crate::store::{Fleets, FolderQueue, QueuePortal};
 
@@ -27,6 +28,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Interval of a portal that is in no known fleet.
 const UNKNOWN_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Maximum wait of a round for the first look at the state of fleets.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 
 /// Number of revisions that are kept in memory beside the current ones.
 const MAX_REVISIONS: usize = 8;
@@ -37,8 +41,18 @@ pub(in crate::cli) struct KnownFleets {
     known: RefCell<Known>,
     /// Held while a revision is read: the rounds that a worker begins with all need the same one.
     reading: tokio::sync::Mutex<()>,
-    /// The current revision for the pages; `None` if there is none, or more than one.
-    shown: std::sync::Arc<Mutex<Option<String>>>,
+    /// `true` once the current revisions were looked at.
+    is_looked_at: tokio::sync::watch::Sender<bool>,
+    shown: Arc<Mutex<ShownFleets>>,
+}
+
+/// Fleets on the pages of a worker.
+#[derive(Clone, Default)]
+pub(in crate::cli) struct ShownFleets {
+    /// The current revision; `None` if there is none, or more than one.
+    pub(in crate::cli) revision: Option<String>,
+    /// The number of fleets and portals that cannot be used.
+    pub(in crate::cli) problems: usize,
 }
 
 #[derive(Default)]
@@ -51,9 +65,20 @@ struct Known {
 }
 
 impl KnownFleets {
-    /// Returns the place of the current revision, for the pages.
-    pub(in crate::cli) fn shown(&self) -> std::sync::Arc<Mutex<Option<String>>> {
-        std::sync::Arc::clone(&self.shown)
+    /// Returns what the pages show.
+    pub(in crate::cli) fn shown(&self) -> Arc<Mutex<ShownFleets>> {
+        Arc::clone(&self.shown)
+    }
+
+    /// Waits until the current revisions are known. Returns `false` if that takes too long.
+    pub(in crate::cli) async fn are_known(&self) -> bool {
+        let mut looked = self.is_looked_at.subscribe();
+        let looked = looked.wait_for(|is_looked_at| *is_looked_at);
+        tokio::time::timeout(FIRST_LOOK, looked).await.is_ok_and(|looked| looked.is_ok())
+    }
+
+    fn set_problems(&self, problems: usize) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).problems = problems;
     }
 
     fn add(&self, digest: Digest, fleet: Fleet) -> Rc<Fleet> {
@@ -76,8 +101,9 @@ impl KnownFleets {
 
     fn set_heads(&self, heads: BTreeMap<String, Digest>) {
         let only = heads.values().next().filter(|_| heads.len() == 1).map(ToString::to_string);
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = only;
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).revision = only;
         self.known.borrow_mut().heads = heads;
+        self.is_looked_at.send_replace(true);
     }
 
     /// Returns the fleet of a revision, if it was read.
@@ -92,13 +118,12 @@ impl KnownFleets {
         heads.find(|fleet| portal_of(fleet, portal).is_some()).cloned()
     }
 
-    /// Returns the interval of the portal of a claim, by the revision of the claim: its round may
-    /// end before the current revisions are known.
+    /// Returns the interval of the portal of a claim: that of the current revision, also where the
+    /// claim is on an earlier one.
     pub(in crate::cli) fn every(&self, claim: &Claim) -> Duration {
-        let fleet = self.get(claim.revision);
+        let fleet = self.current(&claim.portal).or_else(|| self.get(claim.revision));
         let portal = fleet.as_ref().and_then(|fleet| portal_of(fleet, &claim.portal));
-        let every = portal.map(|portal| portal.every);
-        every.unwrap_or(UNKNOWN_EVERY)
+        portal.map_or(UNKNOWN_EVERY, |portal| portal.every)
     }
 }
 
@@ -109,20 +134,23 @@ pub(in crate::cli) fn portal_of<'f>(fleet: &'f Fleet, name: &PortalId) -> Option
 
 /// Source of the fleets of a worker.
 pub(in crate::cli) enum FleetSource<'a> {
-    /// Files, for the queue of a folder. Files that have become invalid change nothing.
-    Files(&'a FleetFilesArgs, &'a FolderQueue),
+    /// Files, for the queue of a folder, and the state with the pauses by command. Files that have
+    /// become invalid change nothing.
+    Files(&'a FleetFilesArgs, &'a FolderQueue, &'a GlobalArgs),
     /// The state of fleets. The queue of a folder is told of its portals; that of a database knows
     /// them.
     Published(Fleets, Option<&'a FolderQueue>, Vec<TrustedKey>),
 }
 
 impl FleetSource<'_> {
-    /// Takes a fleet that was read from files. Returns the number of its portals.
+    /// Takes a fleet that was read from files, with the pauses by command. Returns the problems of
+    /// single portals.
     pub(in crate::cli) async fn take_files(
         known: &KnownFleets,
-        queue: &FolderQueue,
+        (queue, global): (&FolderQueue, &GlobalArgs),
         loaded: FleetOnDisk,
-    ) -> Result<usize, CliError> {
+    ) -> Result<Vec<CliError>, CliError> {
+        let pauses = state::open(global).pauses().await?;
         let FleetOnDisk { fleet, sources, .. } = loaded;
         let digest = Digest::hash_written(|sum| {
             sources.iter().try_for_each(|source| {
@@ -135,71 +163,118 @@ impl FleetSource<'_> {
         })?;
         let now = SystemClock.now();
         let portals = fleet.portals.iter().filter_map(|portal| {
-            let is_paused = rows::is_paused(portal, now);
-            Some(QueuePortal { portal: portal.portal.clone()?, revision: digest, is_paused })
+            let (name, every) = (portal.portal.clone()?, portal.every);
+            let is_paused = rows::is_paused(portal, now)
+                || pauses.get(&name).is_some_and(|pause| pause.holds(now));
+            Some(QueuePortal { portal: name, revision: digest, every, is_paused })
         });
         let portals: Vec<QueuePortal> = portals.collect();
-        let count = portals.len();
         let head = (fleet.name.to_string(), digest);
         if known.get(digest).is_none() {
             known.add(digest, fleet);
         }
         known.set_heads(BTreeMap::from([head]));
-        queue.set_portals(portals).await?;
-        Ok(count)
+        let problems = queue.set_portals(portals).await?;
+        Ok(problems.into_iter().map(CliError::from).collect())
     }
 
     /// Looks at files or state again and again. A problem is told once.
     pub(in crate::cli) async fn follow(&self, known: &KnownFleets, ui: &Ui, interrupt: &Interrupt) {
-        let mut told = None;
+        let mut told = BTreeSet::new();
         loop {
-            match self.look(known, interrupt).await {
-                Ok(()) => told = None,
-                Err(problem) => {
-                    let text = problem.chain.first().map(Text::to_string);
-                    if text != told {
-                        ui.fail(&problem);
-                        ui.note(tr!("the portals are reconciled as before"));
-                        told = text;
-                    }
-                }
+            let (problems, remark) = match self.look(known, interrupt).await {
+                Ok(problems) => (problems, tr!("all others are reconciled as before")),
+                Err(problem) => (vec![problem], tr!("the portals are reconciled as before")),
+            };
+            known.set_problems(problems.len());
+            let texts = problems.iter().map(ToString::to_string);
+            let before = std::mem::replace(&mut told, texts.collect());
+            let new = |problem: &&CliError| !before.contains(&problem.to_string());
+            let mut has_new = false;
+            for problem in problems.iter().filter(new) {
+                let words: Vec<_> = problem.chain.iter().map(Text::english).collect();
+                tracing::error!(problem = words.join(": "), "fleet");
+                ui.fail(problem);
+                has_new = true;
+            }
+            if has_new {
+                ui.note(remark);
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
 
-    async fn look(&self, known: &KnownFleets, interrupt: &Interrupt) -> Result<(), CliError> {
+    /// Looks at files or state. Returns the problems of single fleets and portals, which stop no
+    /// other one.
+    async fn look(
+        &self,
+        known: &KnownFleets,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<CliError>, CliError> {
         let (state, queue) = match self {
-            Self::Files(files, queue) => {
+            Self::Files(files, queue, global) => {
                 let loaded = files::load_again(files, interrupt).await?;
-                return Self::take_files(known, queue, loaded).await.map(|_| ());
+                let found = other_fleets::find(global, &loaded.fleet, Severity::Error).await?;
+                if let Some(first) = found.into_iter().next() {
+                    return Err(CliError::general(first.message));
+                }
+                return Self::take_files(known, (queue, global), loaded).await;
             }
             Self::Published(state, queue, _) => (state, queue),
         };
-        let (mut heads, mut portals) = (BTreeMap::new(), Vec::new());
+        let (mut heads, mut portals, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (fleet, head) in state.heads().await? {
-            if head.rollout.state == RolloutState::Running
-                && let Some(change) = rollout::advance(state, &fleet).await?
-            {
-                tracing::info!(fleet, ?change, "rollout");
+            let is_read = head.is_ok();
+            let looked = self.look_at_head(known, state, &fleet, head).await;
+            // The queue of a database knows the portals itself. Of a fleet that cannot be used,
+            // those on another revision are reconciled as before.
+            let of_queue = match queue.is_some() && is_read {
+                true => portals_of(state, &fleet).await,
+                false => Ok(Vec::new()),
+            };
+            match (looked, of_queue) {
+                (Ok(revision), Ok(of_queue)) => {
+                    heads.insert(fleet, revision);
+                    portals.extend(of_queue);
+                }
+                (looked, of_queue) => {
+                    portals.extend(of_queue.as_ref().ok().into_iter().flatten().cloned());
+                    let found = looked.err().or(of_queue.err());
+                    let of_fleet = |problem: CliError| {
+                        problem.context(tr!("the fleet {fleet} cannot be used", fleet))
+                    };
+                    problems.extend(found.map(of_fleet));
+                }
             }
-            self.read(known, head.revision).await?;
-            // The queue of a database knows the portals itself.
-            let view = if queue.is_some() { state.view(&fleet).await? } else { None };
-            for portal in view.iter().flat_map(|view| &view.portals) {
-                portals.extend(portal.revision.map(|revision| QueuePortal {
-                    portal: portal.published.portal.clone(),
-                    revision,
-                    is_paused: view.as_ref().is_some_and(|view| portal.is_paused(view.now)),
-                }));
-            }
-            heads.insert(fleet, head.revision);
         }
         known.set_heads(heads);
         if let Some(queue) = queue {
-            queue.set_portals(portals).await?;
+            let of_rows = queue.set_portals(portals).await?;
+            problems.extend(of_rows.into_iter().map(CliError::from));
         }
-        Ok(())
+        Ok(problems)
+    }
+
+    /// Reads the revision of a head, and then advances its rollout: a wave whose portals nobody can
+    /// reconcile is not opened. Returns the revision.
+    async fn look_at_head(
+        &self,
+        known: &KnownFleets,
+        state: &Fleets,
+        fleet: &str,
+        head: Result<FleetHead, StoreError>,
+    ) -> Result<Digest, CliError> {
+        let head = head?;
+        let digest = head.revision;
+        if self.read(known, digest).await?.is_none() {
+            return Err(CliError::general(tr!("the store has no revision {digest}", digest)));
+        }
+        if head.rollout.state == RolloutState::Running
+            && let Some(change) = rollout::advance(state, fleet).await?
+        {
+            tracing::info!(fleet, ?change, "rollout");
+        }
+        Ok(digest)
     }
 
     /// Returns the fleet of a revision; it is read from the state, if need be.
@@ -234,7 +309,9 @@ impl FleetSource<'_> {
             return Err(unusable(tr!("its content is another one").to_string()));
         }
         if !trusted.is_empty() {
-            revision.check_signature(trusted).map_err(|problem| unusable(problem.to_string()))?;
+            revision
+                .check_signature(trusted)
+                .map_err(|problem| unusable(publishing::signature_problem(&problem).to_string()))?;
         }
         let loaded = revision.load();
         let Some(fleet) = loaded.fleet else {
@@ -242,4 +319,18 @@ impl FleetSource<'_> {
         };
         Ok(Some(known.add(digest, fleet)))
     }
+}
+
+/// Returns the portals of a published fleet, for the queue of a folder.
+async fn portals_of(state: &Fleets, fleet: &str) -> Result<Vec<QueuePortal>, CliError> {
+    let Some(view) = state.view(fleet).await? else { return Ok(Vec::new()) };
+    let portals = view.portals.iter().filter_map(|portal| {
+        Some(QueuePortal {
+            portal: portal.published.portal.clone(),
+            revision: portal.revision?,
+            every: portal.published.every,
+            is_paused: portal.is_paused(view.now),
+        })
+    });
+    Ok(portals.collect())
 }

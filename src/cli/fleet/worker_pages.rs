@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
 
+use super::worker_fleets::ShownFleets;
 use crate::cli::http_server::{Routes, TextResponse};
 use crate::cli::metrics::Traffic;
 use crate::fleet::worker::{RoundEnding, WorkerSettings, WorkerSnapshot, WorkerStatus};
@@ -17,8 +18,8 @@ pub(in crate::cli) struct WorkerPages {
     pub(in crate::cli) settings: WorkerSettings,
     /// Requests to all portals.
     pub(in crate::cli) traffic: Traffic,
-    /// Digest of the newest revision.
-    pub(in crate::cli) revision: Arc<Mutex<Option<String>>>,
+    /// The fleets.
+    pub(in crate::cli) fleets: Arc<Mutex<ShownFleets>>,
 }
 
 impl WorkerPages {
@@ -67,6 +68,7 @@ impl WorkerPages {
                 (portals, failing, oldest_overdue)
             }
         };
+        let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
         WorkerNumbers {
             portals,
             failing,
@@ -79,7 +81,8 @@ impl WorkerPages {
                 ("suspect", lane(QueueLane::Suspect)),
             ],
             slots: self.settings.slots as u64,
-            revision: self.revision.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            revision: fleets.revision,
+            fleet_problems: fleets.problems as u64,
         }
     }
 }

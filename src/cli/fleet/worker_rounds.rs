@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::applies::Applied;
-use super::plans::{self, Look, LookOptions};
+use super::plans;
 use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
 use super::rows::{self, Pauses};
 use super::worker_fleets::{FleetSource, KnownFleets, portal_of};
 use crate::app::{self, ApplyOptions, ManifestSet, RecoverOptions};
 use crate::cli::args::GlobalArgs;
 use crate::cli::clock::SystemClock;
-use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::held_portal::HeldPortal;
@@ -22,7 +21,7 @@ use crate::cli::ui::Ui;
 use crate::cli::use_cases::use_case_error;
 use crate::engine::RecoveryError;
 use crate::fleet::worker::{LeaseTimes, RoundControl, RoundFailure, RoundOutcome, Rounds};
-use crate::manifest::{Fleet, FleetPortal, PortalMode};
+use crate::manifest::{Fleet, FleetPortal, PortalMode, SecretReference};
 use crate::model::PortalId;
 use crate::portal::TotalRate;
 use crate::ports::{
@@ -60,6 +59,9 @@ enum Worked {
 
 impl Rounds for WorkerRounds<'_> {
     async fn round(&self, claim: &Claim, control: &RoundControl) -> RoundOutcome {
+        if !self.fleets.are_known().await {
+            return RoundOutcome::NotNow { due_in: IN_USE };
+        }
         let fleet = match self.source.read(&self.fleets, claim.revision).await {
             Ok(Some(fleet)) => fleet,
             Ok(None) => return RoundOutcome::NotNow { due_in: IN_USE },
@@ -72,6 +74,9 @@ impl Rounds for WorkerRounds<'_> {
         let Some(portal) = portal_of(&fleet, &claim.portal) else {
             return RoundOutcome::NotNow { due_in: IN_USE };
         };
+        let current = self.fleets.current(&claim.portal);
+        let current = current.as_ref().and_then(|fleet| portal_of(fleet, &claim.portal));
+        let portals = Portals { of_claim: portal, current: current.unwrap_or(portal) };
         let interrupt = Interrupt::child();
         let surroundings = Surroundings {
             global: self.global,
@@ -95,7 +100,7 @@ impl Rounds for WorkerRounds<'_> {
         let begun = Instant::now();
         let worked = tokio::select! {
             biased;
-            worked = work(&surroundings, &fleet, portal) => worked,
+            worked = work(&surroundings, &fleet, portals) => worked,
             () = stopped => return RoundOutcome::Stopped,
         };
         let is_stopped = control.cancellation.reason().is_some();
@@ -154,9 +159,32 @@ impl Rounds for WorkerRounds<'_> {
             total_rate: None,
             held: None,
         };
-        let secret = portal_of(&fleet, portal).and_then(|portal| portal.webhook.as_ref());
-        let webhook = secret.and_then(|secret| surroundings.webhook(portal, secret).ok());
-        webhook.is_some_and(|(webhook, _)| webhook.digest(&refused.salt) != refused.digest)
+        let Some(declared) = portal_of(&fleet, portal) else { return false };
+        let is_refused = |secret: &SecretReference| {
+            let (webhook, _) = surroundings.webhook(portal, secret).ok()?;
+            Some(webhook.digest(&refused.salt) == refused.digest)
+        };
+        let (writes, reads) = (declared.webhook.as_ref(), declared.secret_to_read());
+        let needed = if declared.mode == PortalMode::Drift { reads } else { writes };
+        // The refused one may be of the revision before, and of its mode.
+        needed.and_then(is_refused) == Some(false)
+            && [writes, reads].into_iter().flatten().all(|secret| is_refused(secret) != Some(true))
+    }
+}
+
+/// Portal of a round, as two revisions have it. The manifests are those of the claim; the rest
+/// holds for every wave at once.
+#[derive(Clone, Copy)]
+struct Portals<'a> {
+    of_claim: &'a FleetPortal,
+    current: &'a FleetPortal,
+}
+
+impl Portals<'_> {
+    /// Returns `true` if the portal is only looked at. One that is to be written to waits for its
+    /// wave.
+    fn is_only_looked_at(self) -> bool {
+        [self.of_claim.mode, self.current.mode].contains(&PortalMode::Drift)
     }
 }
 
@@ -176,25 +204,20 @@ fn result(mut row: PortalRow, begun: Instant) -> RoundResult {
 async fn work(
     surroundings: &Surroundings<'_>,
     fleet: &Fleet,
-    portal: &FleetPortal,
+    portals: Portals<'_>,
 ) -> Result<Worked, CliError> {
+    let Portals { of_claim: portal, current } = portals;
     let empty = rows::row(fleet, portal, PortalOutcome::Unchanged);
-    if let Some(row) =
-        rows::row_without_round(fleet, portal, &surroundings.pauses, SystemClock.now())
-    {
+    // The queue gives out no portal that is paused; a pause of an earlier revision may have ended.
+    if let Some(row) = rows::broken(fleet, portal) {
         return Ok(Worked::Row(Box::new(row)));
     }
-    if portal.mode == PortalMode::Drift {
-        let options = LookOptions {
-            look: Look::Drift,
-            access: WebhookAccess::Read,
-            concurrency: 1,
-            deadline: Duration::MAX,
-        };
-        let row = plans::look_at_one(surroundings, portal, &options, empty).await?;
-        return Ok(Worked::Row(Box::new(row)));
-    }
-    let (Some(name), Some(secret)) = (&portal.portal, &portal.webhook) else {
+    let is_only_looked_at = portals.is_only_looked_at();
+    let secret = match is_only_looked_at {
+        true => current.secret_to_read(),
+        false => current.webhook.as_ref(),
+    };
+    let (Some(name), Some(secret)) = (&portal.portal, secret) else {
         return Err(CliError::general(tr!("the fleet names no place of the webhook")));
     };
     let before = surroundings.webhook(name, secret)?.0;
@@ -212,12 +235,18 @@ async fn work(
         }
         Err(failure) => return Err(failure),
     };
-    let work = async |session: &Session| match reconcile(session, portal, empty).await {
-        Ok(row) => Ok(Worked::Row(Box::new(row))),
-        Err(error) => match outcome_of(&error) {
-            Some(outcome) => Ok(Worked::Outcome(outcome)),
-            None => Err(use_case_error(session, error)),
-        },
+    let work = async |session: &Session| {
+        let row = match is_only_looked_at {
+            true => plans::drift_of_one(session, portal, empty).await,
+            false => reconcile(session, portal, empty).await,
+        };
+        match row {
+            Ok(row) => Ok(Worked::Row(Box::new(row))),
+            Err(error) => match outcome_of(&error) {
+                Some(outcome) => Ok(Worked::Outcome(outcome)),
+                None => Err(use_case_error(session, error)),
+            },
+        }
     };
     session.run_and_close(&surroundings.ui, work).await
 }

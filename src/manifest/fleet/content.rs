@@ -139,6 +139,11 @@ impl FleetPortal {
             && problems.len() == other.problems.len()
     }
 
+    /// Returns the place of the webhook of the commands that only read.
+    pub fn secret_to_read(&self) -> Option<&SecretReference> {
+        self.read_webhook.as_ref().or(self.webhook.as_ref())
+    }
+
     /// Returns the name in reports: the portal, or the file of an entry that names none.
     pub fn name(&self) -> &str {
         self.portal.as_ref().map_or(&*self.place.file, PortalId::as_str)

@@ -278,11 +278,24 @@ impl FleetReport {
         self.sums = FleetCounts::default();
         for row in &self.portals {
             *self.totals.entry(row.outcome).or_default() += 1;
-            self.sums.people += row.counts.people;
-            self.sums.reset += row.counts.reset;
+            if !self.is_only_seen(row) {
+                self.sums.people += row.counts.people;
+                self.sums.reset += row.counts.reset;
+            }
             self.sums.keep += row.counts.keep;
             self.sums.hold += row.counts.hold;
         }
+    }
+
+    /// Returns `true` for a portal in a plan whose mode is `drift`: what differs on it is shown,
+    /// and nothing of it is to be changed.
+    fn is_only_seen(&self, row: &PortalRow) -> bool {
+        self.command == "plan" && row.outcome == PortalOutcome::Drifted
+    }
+
+    /// Returns `true` if cards are to be changed.
+    pub fn is_pending(&self) -> bool {
+        self.portals.iter().any(|row| row.outcome.is_pending() && !self.is_only_seen(row))
     }
 
     /// Marks the rows that an earlier report did not have: another outcome of the portal, or
@@ -367,8 +380,11 @@ impl FleetReport {
 
     /// Returns the portals with the most cards to reset, the largest first.
     pub fn largest(&self, number: usize) -> Vec<&PortalRow> {
-        let mut rows: Vec<&PortalRow> =
-            self.portals.iter().filter(|row| row.counts.reset > 0).collect();
+        let mut rows: Vec<&PortalRow> = self
+            .portals
+            .iter()
+            .filter(|row| row.counts.reset > 0 && !self.is_only_seen(row))
+            .collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.counts.reset));
         rows.truncate(number);
         rows

@@ -29,8 +29,8 @@ use super::paths::{StorePaths, make_root};
 use super::queue::{read_queue_row, write_queue_row};
 use crate::model::{Digest, PortalId};
 use crate::ports::{
-    Clock, CommandPause, FleetHead, FleetState, FleetView, LockOwner, PortalState, Publication,
-    Published, QueueState, RolloutChange, RolloutStep, StoreError, Worker, WorkerSign,
+    Clock, CommandPause, FleetHead, FleetState, FleetView, LockOwner, NamedHead, PortalState,
+    Publication, Published, QueueState, RolloutChange, RolloutStep, StoreError, Worker, WorkerSign,
 };
 use crate::records::FormatError;
 use crate::records::fleet::{FleetRecord, StoredPortal, decode_pause, encode_pause};
@@ -112,10 +112,13 @@ impl FolderFleets {
 }
 
 impl FleetState for FolderFleets {
-    async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
+    async fn heads(&self) -> Result<Vec<NamedHead>, StoreError> {
         self.run(|files, _| {
-            let records = files.heads()?.into_iter();
-            let mut heads: Vec<_> = records.map(|record| (record.fleet, record.head)).collect();
+            let named = |(file, record): NamedRecord| match record {
+                Ok(record) => (record.fleet, Ok(record.head)),
+                Err(problem) => (file.trim_end_matches(HEAD).to_owned(), Err(problem)),
+            };
+            let mut heads: Vec<_> = files.heads()?.into_iter().map(named).collect();
             heads.sort_by(|a, b| a.0.cmp(&b.0));
             Ok(heads)
         })
@@ -196,6 +199,9 @@ fn worker_of(owner: &LockOwner) -> WorkerSign {
     WorkerSign { worker: Worker { id, version: String::new() }, age: Duration::ZERO }
 }
 
+/// Head of a fleet, or the reason why it cannot be read, by the name of its file.
+type NamedRecord = (String, Result<FleetRecord, StoreError>);
+
 /// Files below the root of a store, for work that blocks.
 struct Files<'a> {
     root: &'a Path,
@@ -239,14 +245,14 @@ impl Files<'_> {
         read_document(&self.head(fleet), FleetRecord::parse)
     }
 
-    fn heads(&self) -> Result<Vec<FleetRecord>, StoreError> {
-        let names = names(&self.folder())?;
-        let heads = names.iter().filter(|name| name.ends_with(HEAD));
-        heads
-            .filter_map(|name| {
-                read_document(&self.folder().join(name), FleetRecord::parse).transpose()
-            })
-            .collect()
+    /// Returns the heads by the names of their files.
+    fn heads(&self) -> Result<Vec<NamedRecord>, StoreError> {
+        let names = names(&self.folder())?.into_iter();
+        let heads = names.filter(|name| name.ends_with(HEAD)).filter_map(|name| {
+            let head = read_document(&self.folder().join(&name), FleetRecord::parse);
+            head.transpose().map(|head| (name, head))
+        });
+        Ok(heads.collect())
     }
 
     fn write_head(&self, record: &FleetRecord) -> Result<(), StoreError> {
@@ -262,7 +268,11 @@ impl Files<'_> {
         if current != publication.expected {
             return Ok(Published::Overtaken(current));
         }
-        for other in self.heads()?.into_iter().filter(|other| other.fleet != publication.fleet) {
+        for (_, other) in self.heads()? {
+            let other = other?;
+            if other.fleet == publication.fleet {
+                continue;
+            }
             let taken = publication.portals.iter().map(|portal| &portal.portal);
             if let Some(portal) = taken.into_iter().find(|name| other.portals.contains_key(*name)) {
                 return Ok(Published::OfAnotherFleet(portal.clone(), other.fleet));

@@ -16,8 +16,8 @@ use super::fleet_columns::{
 use super::transaction::Transaction;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
-    CommandPause, FleetHead, FleetState, FleetView, Publication, Published, RolloutChange,
-    RolloutStep, StoreError, Worker, WorkerSign,
+    CommandPause, FleetHead, FleetState, FleetView, NamedHead, Publication, Published,
+    RolloutChange, RolloutStep, StoreError, Worker, WorkerSign,
 };
 use crate::records::FormatError;
 use crate::records::fleet::FleetRecord;
@@ -55,7 +55,7 @@ const KEEP_ROWS: &str = "insert into recard.portal (portal, report_row) \
      select portal, report_row from unnest($1::text[], $2::text[]) as given(portal, report_row) \
      order by portal on conflict (portal) do update set report_row = excluded.report_row";
 
-/// What a publication says of its portals, whatever their wave.
+/// What a publication says of its portals, whatever their wave. A shorter interval holds at once.
 const PUBLISH: &str = "insert into recard.portal \
      (portal, fleet, wave, labels, every, declared_pause, declared_pause_reason) \
      select portal, $1, wave, labels::jsonb, every * interval '1 microsecond', \
@@ -65,7 +65,9 @@ const PUBLISH: &str = "insert into recard.portal \
      as given(portal, wave, labels, every, until, reason) order by portal \
      on conflict (portal) do update set fleet = excluded.fleet, wave = excluded.wave, \
      labels = excluded.labels, every = excluded.every, declared_pause = excluded.declared_pause, \
-     declared_pause_reason = excluded.declared_pause_reason, failed_before = false";
+     declared_pause_reason = excluded.declared_pause_reason, failed_before = false, \
+     due = case when excluded.every < recard.portal.every and recard.portal.failures = 0 \
+     then least(recard.portal.due, now() + excluded.every) else recard.portal.due end";
 
 /// The first wave, and the portals on the withdrawn revision that were on the new one before, get
 /// the new one.
@@ -201,15 +203,16 @@ impl PostgresFleets {
 }
 
 impl FleetState for PostgresFleets {
-    async fn heads(&self) -> Result<Vec<(String, FleetHead)>, StoreError> {
+    async fn heads(&self) -> Result<Vec<NamedHead>, StoreError> {
         let text = "select fleet, document from recard.rollout order by fleet";
         let rows = self.database.query_patiently(text, &[]).await?;
         let head = |row: &Row| {
             let fleet = self.database.column::<String>(row, "fleet")?;
             let document = self.database.column::<&str>(row, "document")?;
             let record = FleetRecord::parse(document.as_bytes());
-            let record = record.map_err(|problem| self.misread(&fleet, problem))?;
-            Ok((fleet, record.head))
+            let head = record.map(|record| record.head);
+            let head = head.map_err(|problem| self.misread(&fleet, problem));
+            Ok((fleet, head))
         };
         rows.iter().map(head).collect()
     }

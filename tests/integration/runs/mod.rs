@@ -9,10 +9,12 @@ mod compose;
 mod crash;
 mod drift;
 mod fault_scripts;
+mod fleet_modes;
 mod fleet_outcomes;
 #[cfg(unix)]
 mod fleet_publications;
 mod fleet_revisions;
+mod fleet_selection;
 mod fleets;
 mod guards;
 #[cfg(unix)]
@@ -38,5 +40,7 @@ mod salvage;
 mod undo_limits;
 #[cfg(all(unix, feature = "postgres"))]
 mod worker_crash;
+#[cfg(unix)]
+mod worker_fleets;
 #[cfg(unix)]
 mod workers;

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use recard::model::PortalId;
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::fleets::{Fleet, slow_down, wait_for_a_fault};
 use super::reconcile::{Running, page};
+use crate::support::env::TestEnv;
 
 /// Longest wait of a test for something that takes a second.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,35 +22,57 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Worker {
     process: Running,
     address: String,
+    told: Arc<Mutex<String>>,
 }
 
 impl Worker {
     pub(super) fn start(fleet: &Fleet, more: &[&str]) -> Self {
-        let arguments =
-            ["worker", "-f", "fleet.yaml", "--secrets", "secrets", "--rate", "unlimited"];
-        let mut command = fleet.env.command(&arguments);
+        Self::start_on(&fleet.env, &[&["-f", "fleet.yaml"], more].concat())
+    }
+
+    /// Starts a worker on what is published, or on what the arguments name.
+    pub(super) fn start_on(env: &TestEnv, more: &[&str]) -> Self {
+        let mut command = env.command(&["worker", "--secrets", "secrets", "--rate", "unlimited"]);
         command.args(["--listen", "127.0.0.1:0"]).args(more);
         let mut process =
             Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
         let stderr = BufReader::new(process.0.stderr.take().unwrap());
         let mut talk = stderr.lines().map(Result::unwrap);
         let listening = talk.find(|line| line.starts_with("listening on ")).unwrap();
-        std::thread::spawn(move || talk.for_each(drop));
+        let told = Arc::<Mutex<String>>::default();
+        let into = Arc::clone(&told);
+        std::thread::spawn(move || {
+            talk.for_each(|line| *into.lock().unwrap() += &format!("{line}\n"))
+        });
         let address = listening.split("http://").nth(1).unwrap().split(": ").next().unwrap();
-        Self { process, address: address.to_owned() }
+        Self { process, address: address.to_owned(), told }
     }
 
-    fn metric(&self, name: &str) -> f64 {
+    /// Returns what the worker said on stderr.
+    pub(super) fn told(&self) -> String {
+        self.told.lock().unwrap().clone()
+    }
+
+    pub(super) fn metric(&self, name: &str) -> f64 {
+        self.known_metric(name).unwrap_or_else(|| panic!("{name}"))
+    }
+
+    /// Returns the value of a metric; `None` as long as it has none.
+    fn known_metric(&self, name: &str) -> Option<f64> {
         let (_, text) = page(&self.address, "/metrics");
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("{name}\n{text}"))
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
+    /// Returns the number of portals in a state; `None` before the queue was asked.
+    pub(super) fn portals(&self, state: &str) -> Option<f64> {
+        self.known_metric(&format!("recard_queue_portals{{state=\"{state}\"}}"))
     }
 
     pub(super) fn rounds(&self, result: &str) -> f64 {
         self.metric(&format!("recard_worker_rounds_total{{result=\"{result}\"}}"))
     }
 
-    fn signal(&self, signal: &str) {
+    pub(super) fn signal(&self, signal: &str) {
         let id = self.process.0.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
@@ -59,7 +83,7 @@ impl Worker {
         self.code();
     }
 
-    fn code(&mut self) -> Option<i32> {
+    pub(super) fn code(&mut self) -> Option<i32> {
         self.process.0.wait().unwrap().code()
     }
 }

@@ -146,7 +146,8 @@ async fn of_several_publications_one_succeeds(world: &impl FleetWorld) {
         assert_eq!(view(world, law).await.head, found.head);
         before = Some(winner.clone());
     }
-    let heads = world.state().heads().await.unwrap();
+    let heads = world.state().heads().await.unwrap().into_iter();
+    let heads: Vec<_> = heads.map(|(name, head)| (name, head.unwrap())).collect();
     let head = (format!("Fleet «{law}»"), view(world, law).await.head);
     assert!(heads.contains(&head) && heads.is_sorted_by_key(|(name, _)| name), "{heads:?}");
     assert_eq!(world.state().view("no such fleet").await.unwrap(), None);

@@ -74,6 +74,7 @@ fn portals(count: usize) -> Vec<QueuePortal> {
     let portal = |index| QueuePortal {
         portal: PortalId::new(&format!("p{index}.example")).unwrap(),
         revision: Digest::hash(b"one"),
+        every: Duration::from_secs(900),
         is_paused: false,
     };
     (0..count).map(portal).collect()
@@ -159,4 +160,43 @@ async fn folder_queue_waits_for_no_time_that_a_clock_set_back_has_still_to_reach
     queue.release(&claim, &release).await.unwrap();
     clock.pass(SignedDuration::from_hours(-24));
     assert_eq!(queue.claim(&worker(), ALL, LEASE).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn folder_queue_leaves_out_a_portal_whose_row_is_damaged_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(2)).await.unwrap();
+    drop(queue);
+    let path = folder.path().join("portals/p0.example/queue.json");
+    assert!(path.exists());
+    recard::store::write_whole(&path, b"nonsense").unwrap();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    let problems = queue.set_portals(portals(2)).await.unwrap();
+    assert!(matches!(problems.as_slice(), [StoreError::Damaged { .. }]), "{problems:?}");
+    let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
+    assert_eq!(claims.iter().map(|one| one.portal.as_str()).collect::<Vec<_>>(), ["p1.example"]);
+    assert_eq!(std::fs::read(&path).unwrap(), b"nonsense");
+}
+
+#[tokio::test]
+async fn folder_queue_takes_a_shorter_interval_at_once_but_for_a_portal_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(2)).await.unwrap();
+    let hour = Duration::from_secs(3600);
+    for claim in queue.claim(&worker(), ALL, LEASE).await.unwrap() {
+        let is_first = claim.portal.as_str() == "p0.example";
+        let class = Some(if is_first { RoundClass::Succeeded } else { RoundClass::Failed });
+        let end = RoundEnd::Ended(RoundResult { class, people: 0, row: "{}".to_owned() });
+        queue.release(&claim, &Release { end, due_in: hour }).await.unwrap();
+    }
+    let soon =
+        portals(2).into_iter().map(|one| QueuePortal { every: Duration::from_secs(9), ..one });
+    queue.set_portals(soon.collect()).await.unwrap();
+    clock.pass(SignedDuration::from_secs(9));
+    let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
+    assert_eq!(claims.iter().map(|one| one.portal.as_str()).collect::<Vec<_>>(), ["p0.example"]);
 }

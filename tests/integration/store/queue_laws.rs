@@ -55,6 +55,7 @@ fn portals(law: &str, count: usize) -> Vec<QueuePortal> {
     let portal = |index| QueuePortal {
         portal: PortalId::new(&format!("{law}-{index}.example")).unwrap(),
         revision: revision("one"),
+        every: EVERY,
         is_paused: false,
     };
     (0..count).map(portal).collect()

@@ -64,6 +64,7 @@ impl MemoryQueue {
         let portal = |index| QueuePortal {
             portal: portal(index),
             revision: Digest::hash(b"one"),
+            every: Duration::from_secs(900),
             is_paused: false,
         };
         queue.rows().set_portals((0..count).map(portal), queue.clock.now());

@@ -9,17 +9,17 @@ use super::plan::{open, surroundings};
 use crate::cli::args::{FleetApplyArgs, GlobalArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::cli::fleet::plans::{Look, LookOptions};
 use crate::cli::fleet::portal_session::Surroundings;
-use crate::cli::fleet::{applies, files, guards, plans, reports};
+use crate::cli::fleet::{applies, files, guards, other_fleets, plans, reports};
 use crate::cli::output::Outputs;
-use crate::cli::plan_files;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{Question, declined_error};
-use crate::manifest::FleetPortal;
-use crate::records::fleet::FleetPlanFile;
+use crate::cli::{exit, plan_files, sources};
+use crate::diagnostic::Severity;
+use crate::manifest::{FleetPortal, LabelSelector};
+use crate::records::fleet::{FleetPlanFile, PortalOutcome};
 use crate::report::{OutputFormat, Purpose};
 
 /// Lifetime of plans that are applied at once.
@@ -52,7 +52,11 @@ async fn apply(
     let surroundings = surroundings(outputs.ui, global, rounds, interrupt).await?;
     let named = arguments.fleet.files();
     let (file, all) = match sole_plan_file(&named) {
-        Some(path) => (read(path)?, None),
+        Some(path) => {
+            let file = selected(read(path)?, arguments.fleet.selector.as_ref())?;
+            other_fleets::refuse_planned(global, &file).await?;
+            (file, None)
+        }
         None => plan(outputs, arguments, &surroundings).await?,
     };
     check_wave(arguments, &file.waves)?;
@@ -62,7 +66,9 @@ async fn apply(
         reports::finish(outputs, global, &report, None).await?;
         return Ok(exit::REFUSED);
     }
-    let resets = report.sums.reset;
+    // Those of portals that a guard blocks are in the sums, and not in a plan.
+    let planned = file.rows.iter().filter(|row| row.outcome == PortalOutcome::Changes);
+    let resets = planned.map(|row| row.counts.reset).fold(0, u32::saturating_add);
     let portals = file.plans.len();
     if !file.plans.is_empty() && sole_plan_file(&named).is_none() {
         outputs.preview_text(&report.render(OutputFormat::Text, outputs.options()))?;
@@ -95,6 +101,21 @@ fn read(path: &Path) -> Result<FleetPlanFile, CliError> {
         .map_err(|problem| CliError::plan_file(tr!("{}: {problem}", path.display(), problem)))
 }
 
+/// Keeps the plans of the portals that the command selects, by the labels that they had.
+fn selected(
+    mut file: FleetPlanFile,
+    selector: Option<&LabelSelector>,
+) -> Result<FleetPlanFile, CliError> {
+    let Some(selector) = selector else { return Ok(file) };
+    file.rows.retain(|row| selector.matches(&row.labels));
+    if file.rows.is_empty() {
+        return Err(files::nothing_selected());
+    }
+    let names: BTreeSet<&str> = file.rows.iter().map(|row| row.portal.as_str()).collect();
+    file.plans.retain(|plan| names.contains(plan.portal.as_str()));
+    Ok(file)
+}
+
 /// Refuses a wave that the fleet does not have.
 fn check_wave(arguments: &FleetApplyArgs, waves: &[String]) -> Result<(), CliError> {
     match &arguments.wave {
@@ -117,6 +138,11 @@ async fn plan(
     let interrupt = surroundings.interrupt;
     let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
     loaded.check_waves(outputs)?;
+    let found = other_fleets::find(surroundings.global, &loaded.fleet, Severity::Error).await?;
+    if !found.is_empty() {
+        let harm = tr!("nothing was sent to a portal");
+        return Err(sources::refuse(outputs, &found, &loaded.sources, &harm));
+    }
     let fleet = &loaded.fleet;
     let waves: Vec<String> = fleet.waves.iter().map(|wave| wave.name.to_string()).collect();
     check_wave(arguments, &waves)?;

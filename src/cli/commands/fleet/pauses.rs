@@ -43,7 +43,11 @@ pub(super) async fn pause(
         state.set_pause(&portals, Some(&pause)).await?;
         let unknown = portals.iter().filter(|portal| !known.contains(portal));
         let unknown: Vec<&str> = unknown.map(PortalId::as_str).collect();
-        Ok((portals.len(), unknown.join(", "), views(&state).await?.is_empty()))
+        Ok((
+            portals.len(),
+            unknown.join(", "),
+            views(&state).await?.is_some_and(|views| views.is_empty()),
+        ))
     };
     let (number, unknown, is_unpublished) = interrupt.unless_cancelled(work).await?;
     ui.changed(&format!("{}\n", tr!("{n} portal is paused" | "{n} portals are paused" % number)))?;
@@ -111,7 +115,7 @@ pub(super) async fn retry(
 async fn chosen(state: &Fleets, arguments: &FleetPortalsArgs) -> Result<Vec<PortalId>, CliError> {
     let FleetPortalsArgs { portals, selector, name } = arguments;
     let Some(selector) = selector else {
-        let known = views(state).await?;
+        let Some(known) = views(state).await? else { return Ok(portals.clone()) };
         let is_known = |portal: &&PortalId| known.iter().any(|view| has(view, portal));
         // A fleet that no worker reconciles is published nowhere.
         if let Some(unknown) = portals.iter().find(|portal| !known.is_empty() && !is_known(portal))
@@ -134,12 +138,17 @@ async fn chosen(state: &Fleets, arguments: &FleetPortalsArgs) -> Result<Vec<Port
     Ok(selected)
 }
 
-async fn views(state: &Fleets) -> Result<Vec<FleetView>, CliError> {
+/// Returns all published fleets; `None` if the head of one cannot be read, whose portals are not
+/// known then, and can be paused all the same.
+async fn views(state: &Fleets) -> Result<Option<Vec<FleetView>>, CliError> {
     let mut views = Vec::new();
-    for (fleet, _) in state.heads().await? {
+    for (fleet, head) in state.heads().await? {
+        if head.is_err() {
+            return Ok(None);
+        }
         views.extend(state.view(&fleet).await?);
     }
-    Ok(views)
+    Ok(Some(views))
 }
 
 fn has(view: &FleetView, portal: &PortalId) -> bool {
@@ -148,7 +157,7 @@ fn has(view: &FleetView, portal: &PortalId) -> bool {
 
 /// Returns those of some portals that a pause in a fleet manifest still holds for.
 async fn declared_pauses(state: &Fleets, portals: &[PortalId]) -> Result<Vec<PortalId>, CliError> {
-    let views = views(state).await?;
+    let views = views(state).await?.unwrap_or_default();
     let paused = views.iter().flat_map(|view| {
         view.portals.iter().filter(|portal| portal.is_paused(view.now)).map(|one| &one.published)
     });

@@ -9,11 +9,12 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::fleet::plans::{Look, LookOptions};
 use crate::cli::fleet::portal_session::Surroundings;
-use crate::cli::fleet::{files, guards, plans, reports, state};
+use crate::cli::fleet::{files, guards, other_fleets, plans, reports, state};
 use crate::cli::output::{self, Outputs};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, next_command};
+use crate::cli::{exit, next_command, sources};
+use crate::diagnostic::Severity;
 use crate::manifest::FleetPortal;
 use crate::portal::TotalRate;
 use crate::ports::FleetState as _;
@@ -107,6 +108,8 @@ async fn look(
     let loaded = files::load(outputs, fleet, interrupt).await?;
     request.out.map_or(Ok(()), |_| loaded.check_waves(outputs))?;
     let fleet = &loaded.fleet;
+    let found = other_fleets::find(global, fleet, Severity::Warning).await?;
+    sources::show(outputs.ui, &found, &loaded.sources);
     let portals: Vec<&FleetPortal> = fleet.portals.iter().collect();
     let options = LookOptions {
         look: request.look,

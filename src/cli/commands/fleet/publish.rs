@@ -6,12 +6,14 @@ use std::time::Instant;
 use crate::cli::args::{FleetPublishArgs, GlobalArgs};
 use crate::cli::error::CliError;
 use crate::cli::fleet::files::{self, FleetOnDisk};
-use crate::cli::fleet::{changes, guards, publication, publishing, reports, state, statuses};
+use crate::cli::fleet::{
+    changes, guards, other_fleets, publication, publishing, reports, state, statuses,
+};
 use crate::cli::output::Outputs;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::{env, exit, sources};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::ports::{FleetHead, FleetState as _, Publisher, RolloutState};
 use crate::records::fleet::FleetRevision;
 use crate::report::Purpose;
@@ -47,6 +49,11 @@ async fn publish(
     let loaded = files::load(outputs, &arguments.fleet, interrupt).await?;
     loaded.check_waves(outputs)?;
     show_problems(outputs, &loaded, arguments.strict)?;
+    let found = other_fleets::find(global, &loaded.fleet, Severity::Error).await?;
+    if !found.is_empty() {
+        let harm = tr!("nothing was published");
+        return Err(sources::refuse(outputs, &found, &loaded.sources, &harm));
+    }
     let FleetOnDisk { fleet, all, sources } = &loaded;
     let mut revision = FleetRevision::new(fleet, sources, named.len())
         .map_err(|problem| publication::unfit(&problem))?;

@@ -55,6 +55,9 @@ async fn report(
         let mut report = publishing::report(global, &state, "status", &name, started).await?;
         if let Some(selector) = &named.selector {
             report.portals.retain(|row| selector.matches(&row.labels));
+            if report.portals.is_empty() {
+                return Err(files::nothing_selected());
+            }
             report.count();
         }
         return Ok(report);

@@ -92,39 +92,55 @@ impl FolderQueue {
         Ok(Self { root: root.to_owned(), clock, held, rows: Arc::default() })
     }
 
-    /// Replaces the portals of the queue. Rows of portals that were not known are read.
+    /// Replaces the portals of the queue. Rows of portals that were not known are read. A portal
+    /// whose row cannot be read is left out; the problems of such rows are returned.
     ///
     /// # Errors
     ///
-    /// If the file of a row cannot be read or written.
-    pub async fn set_portals(&self, portals: Vec<QueuePortal>) -> Result<(), StoreError> {
+    /// If the file of a row cannot be written.
+    pub async fn set_portals(
+        &self,
+        portals: Vec<QueuePortal>,
+    ) -> Result<Vec<StoreError>, StoreError> {
         let now = self.clock.now();
         self.step(move |rows, root| {
-            for QueuePortal { portal, .. } in &portals {
-                if rows.get(portal).is_none()
-                    && let Some(mut row) = read_queue_row(root, portal)?
-                {
-                    // Whoever wrote it was the only worker, and has ended.
-                    row.claim = row.claim.map(|(id, until)| (id, until.min(now)));
-                    rows.put(portal.clone(), row);
+            let (mut readable, mut problems) = (Vec::with_capacity(portals.len()), Vec::new());
+            for one in portals {
+                if rows.get(&one.portal).is_none() {
+                    match read_queue_row(root, &one.portal) {
+                        Ok(None) => {}
+                        Ok(Some(mut row)) => {
+                            // Whoever wrote it was the only worker, and has ended.
+                            row.claim = row.claim.map(|(id, until)| (id, until.min(now)));
+                            rows.put(one.portal.clone(), row);
+                        }
+                        Err(problem) => {
+                            problems.push(problem);
+                            continue;
+                        }
+                    }
                 }
+                readable.push(one);
             }
-            rows.set_portals(portals, now);
-            Ok(())
+            rows.set_portals(readable, now);
+            Ok(problems)
         })
         .await
     }
 
-    /// Reads the rows of parked portals again: other commands may have freed them.
+    /// Reads the rows of parked portals again: other commands may have freed them. A portal whose
+    /// row cannot be read stays parked.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read.
+    /// If the file of a row cannot be written.
     pub async fn read_parked(&self) -> Result<(), StoreError> {
         self.step(|rows, root| {
             for portal in rows.parked() {
-                if let Some(row) = read_queue_row(root, &portal)? {
-                    rows.put(portal, row);
+                match read_queue_row(root, &portal) {
+                    Ok(Some(row)) => rows.put(portal, row),
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(%error, "row of a parked portal not read"),
                 }
             }
             Ok(())

@@ -19,6 +19,8 @@ pub struct QueuePortal {
     pub portal: PortalId,
     /// The revision that it is reconciled with.
     pub revision: Digest,
+    /// The interval of its rounds.
+    pub every: Duration,
     /// `true` if it is paused.
     pub is_paused: bool,
 }
@@ -34,17 +36,26 @@ pub struct QueueRows {
 
 impl QueueRows {
     /// Replaces the portals of the queue. A portal without a row is due at once, and so is one
-    /// with another revision.
+    /// with another revision. A shorter interval holds at once, but for a portal that is failing.
     pub fn set_portals(&mut self, portals: impl IntoIterator<Item = QueuePortal>, now: Timestamp) {
         let before = std::mem::take(&mut self.portals);
         for portal in portals {
             let name = portal.portal.clone();
-            let is_other =
-                before.get(&name).is_none_or(|before| before.revision != portal.revision);
+            let before = before.get(&name);
+            let is_other = before.is_none_or(|before| before.revision != portal.revision);
+            let is_shorter = before.is_none_or(|before| portal.every < before.every);
+            let latest = after(now, portal.every);
             let row = self.rows.entry(name.clone()).or_default();
             let on = row.state.rounds.as_ref().map(|rounds| rounds.revision);
             if row.state.due.is_none() || (is_other && on != Some(portal.revision)) {
                 row.state.due = Some(now);
+                row.changed = now;
+                self.changed.insert(name.clone());
+            } else if is_shorter
+                && row.state.failures == 0
+                && row.state.due.is_some_and(|due| due > latest)
+            {
+                row.state.due = Some(latest);
                 row.changed = now;
                 self.changed.insert(name.clone());
             }

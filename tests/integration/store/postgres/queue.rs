@@ -62,7 +62,7 @@ impl QueueWorld for Queue {
         let names: Vec<&str> = portals.iter().map(|one| one.portal.as_str()).collect();
         let others = "update recard.portal set revision = null where portal <> all($1)";
         self.client.execute(others, &[&names]).await.unwrap();
-        for QueuePortal { portal, revision, is_paused } in &portals {
+        for QueuePortal { portal, revision, is_paused, .. } in &portals {
             let revision = revision.to_string();
             let row = "insert into recard.revision values ($1, 'f', '') on conflict do nothing";
             self.client.execute(row, &[&revision]).await.unwrap();
