@@ -224,27 +224,21 @@ impl FleetSource<'_> {
         };
         let (mut heads, mut portals, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (fleet, head) in state.heads().await? {
-            let is_read = head.is_ok();
+            let revision = head.as_ref().ok().map(|head| head.revision);
             let looked = self.look_at_head(known, state, &fleet, head).await;
             // The queue of a database knows the portals itself. Of a fleet that cannot be used,
             // those on another revision are reconciled as before.
-            let of_queue = match queue.is_some() && is_read {
+            let of_queue = match queue.is_some() && revision.is_some() {
                 true => portals_of(state, &fleet).await,
                 false => Ok(Vec::new()),
             };
-            match (looked, of_queue) {
-                (Ok(revision), Ok(of_queue)) => {
-                    heads.insert(fleet, revision);
-                    portals.extend(of_queue);
-                }
-                (looked, of_queue) => {
-                    portals.extend(of_queue.as_ref().ok().into_iter().flatten().cloned());
-                    let found = looked.err().or(of_queue.err());
-                    let of_fleet = |problem: CliError| {
-                        problem.context(tr!("the fleet {fleet} cannot be used", fleet))
-                    };
-                    problems.extend(found.map(of_fleet));
-                }
+            let taken = of_queue.map(|of_queue| portals.extend(of_queue));
+            let problem = looked.and(taken).err();
+            let of_fleet =
+                |problem: CliError| problem.context(tr!("the fleet {fleet} cannot be used", fleet));
+            problems.extend(problem.map(of_fleet));
+            if let Some(revision) = revision.filter(|one| known.get(*one).is_some()) {
+                heads.insert(fleet, revision);
             }
         }
         known.set_heads(heads);
@@ -256,14 +250,14 @@ impl FleetSource<'_> {
     }
 
     /// Reads the revision of a head, and then advances its rollout: a wave whose portals nobody can
-    /// reconcile is not opened. Returns the revision.
+    /// reconcile is not opened.
     async fn look_at_head(
         &self,
         known: &KnownFleets,
         state: &Fleets,
         fleet: &str,
         head: Result<FleetHead, StoreError>,
-    ) -> Result<Digest, CliError> {
+    ) -> Result<(), CliError> {
         let head = head?;
         let digest = head.revision;
         if self.read(known, digest).await?.is_none() {
@@ -274,7 +268,7 @@ impl FleetSource<'_> {
         {
             tracing::info!(fleet, ?change, "rollout");
         }
-        Ok(digest)
+        Ok(())
     }
 
     /// Returns the fleet of a revision; it is read from the state, if need be.

@@ -99,10 +99,13 @@ const EXTEND: &str = "with alive as (insert into recard.worker (worker, version)
      from held where p.portal = held.portal \
      returning claim, (extract(epoch from lease - now()) * 1000000)::int8 as left_micros";
 
-/// `$5` is null for a round that did not reach the portal.
+/// `$5` is null for a round that did not reach the portal. A worker may not know yet that a shorter
+/// interval was published.
 const RELEASE: &str = "update recard.portal set claim = null, worker = null, lease = null, \
-     attempts = 0, due = case when revision = $7 then now() + $4 * interval '1 microsecond' \
-     else now() end, failures = case when $5 is false then 0 else failures + 1 end, \
+     attempts = 0, due = case when revision is distinct from $7 then now() \
+     when $5 is false then now() + least($4 * interval '1 microsecond', every * 1.1) \
+     else now() + $4 * interval '1 microsecond' end, \
+     failures = case when $5 is false then 0 else failures + 1 end, \
      round_people = case when $5 is null then round_people \
      else greatest($6, case when round_revision = $7 then round_people end) end, \
      round_revision = case when $5 is null then round_revision else $7 end, \

@@ -106,16 +106,30 @@ async fn worker_on_a_database_with_a_fleet_that_it_cannot_use_reconciles_the_oth
 }
 
 /// Publishes the fleet in place of its current revision.
-fn publish(fleet: &Fleet) {
-    let status = fleet.env.run(&["fleet", "status", "--fleet", "test", "-o", "json"]);
+fn publish(fleet: &Fleet, store: &str) {
+    let of_store = ["fleet", "--store", store];
+    let run = |more: &[&str]| fleet.env.run(&[&of_store, more].concat());
+    let status = run(&["status", "--fleet", "test", "-o", "json"]);
     let report: Value = serde_json::from_str(&status.stdout).unwrap_or_default();
     let expected = report["rollout"]["revision"].as_str().unwrap_or("none");
-    let published = fleet.env.run(&["fleet", "publish", "--expect", expected]);
+    let published = run(&["publish", "--expect", expected]);
     assert_eq!(published.code, 0, "{published:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_takes_all_but_the_manifests_before_the_wave_of_a_portal_opens() {
+    publish_for_a_later_wave(".recard").await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_on_a_database_takes_all_but_the_manifests_before_the_wave_of_a_portal_opens() {
+    let Some(database) = crate::support::postgres::TestDatabase::create().await else { return };
+    publish_for_a_later_wave(&database.url).await;
+}
+
+/// Publishes intervals, an end of a pause and a mode for portals whose wave does not open.
+async fn publish_for_a_later_wave(store: &str) {
     let fleet = Fleet::start(3).await;
     let before = fleet.portal(2).rows();
     let declare = |every: &str, more: &str| {
@@ -126,14 +140,14 @@ async fn worker_takes_all_but_the_manifests_before_the_wave_of_a_portal_opens() 
     };
     declare("1s", "");
     add_to_entry(&fleet, 3, "pause: { reason: \"later\" }");
-    publish(&fleet);
-    let _worker = Worker::start_on(&fleet.env, &[]);
+    publish(&fleet, store);
+    let _worker = Worker::start_on(&fleet.env, &["--store", store]);
     wait_until("the first revision", || fleet.removed() == [2, 2, 0]);
 
     let waves =
         "  waves: [{ name: canary, select: { ring: canary }, settle: 1h }, { name: rest }]\n";
     declare("700h", waves);
-    publish(&fleet);
+    publish(&fleet, store);
     // By the manifests of the first revision, since its wave is not open.
     wait_until("the end of the pause", || fleet.removed() == [2, 2, 2]);
     let requests = || fleet.portal(2).counters().requests;
@@ -146,7 +160,7 @@ async fn worker_takes_all_but_the_manifests_before_the_wave_of_a_portal_opens() 
     declare("1s", waves);
     add_to_entry(&fleet, 2, "mode: drift");
     let so_far = requests();
-    publish(&fleet);
+    publish(&fleet, store);
     wait_until("the shorter interval", || requests() > so_far + 10);
     // The mode is known now, or soon.
     std::thread::sleep(Duration::from_secs(11));
