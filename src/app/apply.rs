@@ -57,7 +57,7 @@ pub async fn apply(
     observer: &impl Observer,
 ) -> Result<AppliedRun, Error> {
     let mut locked = run::lock(session, "apply", options.lock_timeout, observer).await?;
-    run::refuse_unfinished(session).await?;
+    run::refuse_unfinished(session, observer).await?;
     use_ledger_file(&mut locked, &options.plan);
     let age = SnapshotAge::now();
     let planned = super::plan(session, manifests, &options.plan, observer).await?;

@@ -58,7 +58,7 @@ pub async fn apply_plan_file(
     let content = &file.content;
     check_caller(session, content.binding())?;
     let mut locked = run::lock(session, "apply", apply_options.lock_timeout, observer).await?;
-    run::refuse_unfinished(session).await?;
+    run::refuse_unfinished(session, observer).await?;
     use_ledger_file(&mut locked, &apply_options.plan);
     if let Some(used) = session.store.consumed_at(file.id).await? {
         return Err(Error::Consumed(ConsumePlanError::AlreadyUsed(used)));

@@ -134,6 +134,9 @@ pub enum Error {
     /// An earlier run was cut before its end.
     #[error("the run {0} was cut before its end")]
     Unfinished(RunId),
+    /// The journal of the newest run cannot be read, and no other record tells that the run ended.
+    #[error(transparent)]
+    UnreadableRun(StoreError),
     /// A run belongs to another portal.
     #[error("the run {run} is of the portal {of}")]
     OtherPortal {

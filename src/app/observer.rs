@@ -24,6 +24,8 @@ pub enum Warning {
     LabelsNotSaved(StoreError),
     /// The report of the run could not be stored. It can be made from the journal.
     ReportNotSaved(StoreError),
+    /// The journal of a run that ended cannot be read. No other run needs it.
+    UnreadJournal(StoreError),
     /// A journal is damaged; its whole lines and the backups are used.
     DamagedJournal(Text),
     /// This number of cards has no intent in an undamaged line, and may have been written to.

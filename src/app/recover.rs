@@ -46,7 +46,7 @@ pub async fn recover(
     let mut locked = run::lock(session, "recover", options.lock_timeout, observer).await?;
     let found = match &options.run {
         Some(text) => Some(session.store.find_run(text).await?),
-        None => session.store.unfinished().await?,
+        None => run::find_unfinished(session, observer).await?,
     };
     let Some(run) = found else { return Ok(None) };
     let (salvaged, mended) = run::salvage(session, &run, observer).await?;

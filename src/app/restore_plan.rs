@@ -33,7 +33,7 @@ pub async fn plan_restore(
     selection: &RestoreSelection,
     observer: &impl Observer,
 ) -> Result<PlannedRestoreRun, Error> {
-    run::refuse_unfinished(session).await?;
+    run::refuse_unfinished(session, observer).await?;
     let of = find_run(session, &selection.run).await?;
     let (salvaged, mended) = run::salvage(session, &of, observer).await?;
     let MendedJournal { records, unplanned, .. } = mended;

@@ -6,7 +6,7 @@ use crate::engine::{self, MendedJournal};
 use crate::i18n::Text;
 use crate::model::{PortalId, ReadTrust, RunId};
 use crate::ports::{
-    JournalLoss, PlannedCard, ReadPortal as _, RunHeader, RunPurpose, SalvagedJournal,
+    JournalLoss, PlannedCard, ReadPortal as _, RunHeader, RunPurpose, SalvagedJournal, StoreError,
 };
 use crate::store::WriteGuard;
 
@@ -29,9 +29,28 @@ pub(super) async fn lock(
     Ok(locked)
 }
 
-/// Refuses to start a run after an interrupted one.
-pub(super) async fn refuse_unfinished(session: &Session) -> Result<(), Error> {
-    let Some(run) = session.store.unfinished().await? else { return Ok(()) };
+/// Returns the interrupted run, if there is one, and warns of the ended runs whose journals cannot
+/// be read.
+pub(super) async fn find_unfinished(
+    session: &Session,
+    observer: &impl Observer,
+) -> Result<Option<RunId>, StoreError> {
+    let mut unread = Vec::new();
+    let found = session.store.find_unfinished(&mut unread).await;
+    unread.into_iter().map(Warning::UnreadJournal).for_each(|warning| observer.warn(warning));
+    found
+}
+
+/// Refuses to start a run after an interrupted one, or after one that may be.
+pub(super) async fn refuse_unfinished(
+    session: &Session,
+    observer: &impl Observer,
+) -> Result<(), Error> {
+    let found = match find_unfinished(session, observer).await {
+        Err(problem @ StoreError::Unreadable { .. }) => return Err(Error::UnreadableRun(problem)),
+        found => found?,
+    };
+    let Some(run) = found else { return Ok(()) };
     let salvaged = session.store.salvage(&run, session.caller.user).await?;
     if let Some(header) = salvaged.header {
         refuse_other_portal(session, &run, &header.portal)?;

@@ -132,6 +132,10 @@ impl From<StoreError> for CliError {
             StoreError::Damaged { .. } => Some(tr!(
                 "nothing was guessed and nothing was written; keep the file, and look at it by hand"
             )),
+            StoreError::Unreadable { run, .. } => Some(tr!(
+                "make it readable, or move it out of the folder and keep it: `recard recover {run}` then finds out from the other files of the run what became of it, and closes it",
+                run
+            )),
             StoreError::TooNew { .. } => Some(tr!("use the newer recard that wrote it")),
             StoreError::Locked(_) => Some(tr!(
                 "wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock"

@@ -70,6 +70,10 @@ impl Observer for CliObserver<'_> {
                 "the report of the run could not be kept ({problem}); recard show makes it from the journal",
                 problem
             ),
+            Warning::UnreadJournal(problem) => {
+                let problem = CliError::from_store(problem);
+                tr!("{problem}; the run ended, and no other run needs it", problem)
+            }
             Warning::DamagedJournal(damage) => {
                 tr!("{damage}; its whole lines and the backups are used", damage)
             }
@@ -209,6 +213,11 @@ impl From<Error> for CliError {
             Error::Unfinished(run) => {
                 Self::refused(tr!("the run {run} was cut before its end; nothing was written", run))
                     .hint(tr!("`recard recover` finds out what became of it, and closes it"))
+            }
+            Error::UnreadableRun(problem) => {
+                Self { code: exit::REFUSED, ..Self::from(problem) }.context(tr!(
+                    "the newest run may have been cut before its end; nothing was written"
+                ))
             }
             Error::OtherPortal { run, of, portal } => Self::refused(tr!(
                 "the run {run} is of the portal {portal}, and the webhook is one of {here}; nothing was written",

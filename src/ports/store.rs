@@ -229,6 +229,15 @@ pub enum StoreError {
         /// The damage and its place.
         problem: String,
     },
+    /// The journal of a run cannot be read. The other runs are not concerned.
+    #[error("{source}")]
+    Unreadable {
+        /// The run.
+        run: RunId,
+        /// The error of its file.
+        #[source]
+        source: Box<StoreError>,
+    },
     /// A file was written by a newer recard.
     #[error("{}", tr!("{path} has format version {found}, and this recard knows versions up to {known}", path, found, known))]
     TooNew {

@@ -14,10 +14,8 @@ pub(super) struct Journal {
 
 impl Journal {
     pub(super) async fn read(medium: &Medium, run: &RunId) -> Result<Self, StoreError> {
-        let place = Place::Journal(run.clone());
-        let missing = || StoreError::Missing(format!("journal of the run {run}"));
-        let bytes = medium.read(&place).await?.ok_or_else(missing)?;
-        Ok(Self { name: medium.name(&place), bytes })
+        let bytes = read_bytes(medium, run).await?;
+        Ok(Self { name: medium.name(&Place::Journal(run.clone())), bytes })
     }
 
     /// Returns the records, one at a time: together they are much longer than their summary. The
@@ -55,10 +53,34 @@ impl Journal {
     }
 }
 
+/// Reads the bytes of a journal.
+///
+/// # Errors
+///
+/// [`StoreError::Missing`] if there is no such run, [`StoreError::Damaged`] if the run has lost its
+/// journal, [`StoreError::Unreadable`] if the file system refuses.
+pub(super) async fn read_bytes(medium: &Medium, run: &RunId) -> Result<Vec<u8>, StoreError> {
+    let place = Place::Journal(run.clone());
+    match medium.read(&place).await {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) if medium.run_ids().await?.contains(run) => {
+            Err(damaged(&medium.name(&place), "it is missing"))
+        }
+        Ok(None) => Err(StoreError::Missing(format!("journal of the run {run}"))),
+        Err(source @ StoreError::Io { .. }) => {
+            Err(StoreError::Unreadable { run: run.clone(), source: Box::new(source) })
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
 /// Returns `true` if the last line of a journal closes the run. Reads the end of the journal only;
 /// after `false` the whole journal has to be read.
 pub(super) async fn surely_closed(medium: &Medium, run: &RunId) -> Result<bool, StoreError> {
-    let bytes = medium.read_end(&Place::Journal(run.clone())).await?;
+    let bytes = match medium.read_end(&Place::Journal(run.clone())).await {
+        Err(StoreError::Io { .. }) => return Ok(false),
+        read => read?,
+    };
     let last =
         bytes.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
     let record = last.and_then(check_line).map(numbered_record);

@@ -63,11 +63,12 @@ impl WriteGuard {
     }
 
     /// Reopens an interrupted run. A torn last line is cut off its journal, and the audit log says
-    /// so. Damaged lines stay, and new ones are numbered after them.
+    /// so. Damaged lines stay, and new ones are numbered after them. A lost journal begins anew,
+    /// without a header.
     ///
     /// # Errors
     ///
-    /// If there is no such run, or a newer recard wrote a line of its journal.
+    /// If there is no such run, its journal cannot be read, or a newer recard wrote a line of it.
     pub async fn reopen_run(&mut self, run: &RunId) -> Result<StoreRunLog<'_>, StoreError> {
         let whole = WholeLines::read(self.store(), run).await?;
         let torn = u32::try_from(whole.torn).unwrap_or(u32::MAX);

@@ -79,7 +79,7 @@ impl Medium {
         either!(self, medium => medium.length(place).await)
     }
 
-    /// Returns the ids of the runs with a journal, in no particular order.
+    /// Returns the ids of the runs that began, in no particular order. A journal may be lost.
     pub(super) async fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
         either!(self, medium => medium.run_ids().await)
     }

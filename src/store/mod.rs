@@ -340,7 +340,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the journal is missing or damaged.
+    /// If the journal is missing, damaged, or cannot be read.
     pub async fn summary(&self, run: &RunId) -> Result<RunSummary, StoreError> {
         let journal = journal::Journal::read(&self.medium, run).await?;
         RunSummary::from_records(run.clone(), journal.records())?
@@ -359,28 +359,6 @@ impl Store {
             summaries.push(self.summary(&run).await?);
         }
         Ok(summaries)
-    }
-
-    /// Returns the oldest interrupted run, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// If a journal cannot be read, or a newer recard wrote it.
-    pub async fn unfinished(&self) -> Result<Option<RunId>, StoreError> {
-        for run in self.run_ids().await? {
-            if journal::surely_closed(&self.medium, &run).await? {
-                continue;
-            }
-            let is_closed = match self.summary(&run).await {
-                Ok(summary) => summary.end != RunEnd::Unfinished,
-                Err(StoreError::Damaged { .. }) => self.was_closed(&run).await?,
-                Err(problem) => return Err(problem),
-            };
-            if !is_closed {
-                return Ok(Some(run));
-            }
-        }
-        Ok(None)
     }
 
     /// Returns the plan of a run, if there is one.

@@ -1,7 +1,9 @@
-//! Summary of a run's journal.
+//! Summary of a run's journal, and the search for an interrupted run.
 
 use std::collections::BTreeMap;
 
+use super::salvage::WholeLines;
+use super::{Store, journal};
 use crate::model::{CardKey, Outcome, RunId, Totals};
 use crate::ports::{Interrupted, JournalRecord, RunHeader, StoreError};
 use crate::records::RunReport;
@@ -61,6 +63,70 @@ impl RunSummary {
         match end {
             RunEnd::Unfinished => None,
             RunEnd::Closed(interrupted) => Some(RunReport { run, header, interrupted, targets }),
+        }
+    }
+}
+
+impl Store {
+    /// Returns the oldest interrupted run, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::find_unfinished`].
+    pub async fn unfinished(&self) -> Result<Option<RunId>, StoreError> {
+        self.find_unfinished(&mut Vec::new()).await
+    }
+
+    /// Returns the oldest interrupted run, if there is one. A run whose journal cannot be read is
+    /// put into `unread` with the reason, if it surely ended.
+    ///
+    /// A run begins only when all earlier ones have ended. So an unreadable journal may be that of
+    /// an interrupted run only if it is the newest, and no other record tells its end.
+    ///
+    /// # Errors
+    ///
+    /// If the newest journal cannot be read and nothing shows that its run ended, or a newer recard
+    /// wrote a journal: the portal is left to it.
+    pub async fn find_unfinished(
+        &self,
+        unread: &mut Vec<StoreError>,
+    ) -> Result<Option<RunId>, StoreError> {
+        let runs = self.run_ids().await?;
+        for run in &runs {
+            match self.is_closed(run).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Some(run.clone())),
+                Err(problem @ StoreError::Unreadable { .. }) => {
+                    if runs.last() == Some(run) && !self.has_recorded_end(run).await {
+                        return Err(problem);
+                    }
+                    unread.push(problem);
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the summary of a run from its stored report, for a journal that cannot tell it;
+    /// `None` if there is none, or it is damaged.
+    pub async fn reported_summary(&self, run: &RunId) -> Option<RunSummary> {
+        let report = self.stored_report(run).await?;
+        let RunReport { run, header, interrupted, targets: settled } = report;
+        Some(RunSummary { run, header, end: RunEnd::Closed(interrupted), settled })
+    }
+
+    async fn is_closed(&self, run: &RunId) -> Result<bool, StoreError> {
+        if journal::surely_closed(&self.medium, run).await? {
+            return Ok(true);
+        }
+        match self.summary(run).await {
+            Ok(summary) => Ok(summary.end != RunEnd::Unfinished),
+            Err(StoreError::Damaged { .. }) => {
+                let is_closed = WholeLines::read(self, run).await?.is_closed();
+                Ok(is_closed || self.has_audited_end(run).await)
+            }
+            Err(problem) => Err(problem),
         }
     }
 }

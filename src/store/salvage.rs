@@ -7,14 +7,15 @@
 use std::collections::BTreeSet;
 
 use super::place::{Place, misread};
-use super::{Store, backup};
+use super::{Store, backup, journal};
 use crate::model::{CardKey, PortalId, RunId, UserId};
 use crate::ports::{
     JournalLoss, JournalRecord, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError,
 };
 use crate::records::plan_file::{PlanFile, PlanFileTarget};
 use crate::records::{
-    AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record,
+    AuditEvent, FormatError, FoundLine, RunReport, decode_run_report, find_audit, find_lines,
+    numbered_record,
 };
 
 /// Undamaged lines of a journal.
@@ -36,19 +37,33 @@ pub(super) struct WholeLines {
 }
 
 impl WholeLines {
-    /// Reads the undamaged lines of a run's journal.
+    /// Reads the undamaged lines of a run's journal. A lost journal has none.
     ///
     /// # Errors
     ///
-    /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
+    /// If there is no such run, its journal cannot be read, or a newer recard wrote one of its
+    /// lines.
     pub(super) async fn read(store: &Store, run: &RunId) -> Result<Self, StoreError> {
-        let place = Place::Journal(run.clone());
-        let name = store.medium.name(&place);
-        let missing = || StoreError::Missing(format!("journal of the run {run}"));
-        let mut bytes = store.medium.read(&place).await?.ok_or_else(missing)?;
+        let name = store.medium.name(&Place::Journal(run.clone()));
+        match journal::read_bytes(&store.medium, run).await {
+            Ok(bytes) => Self::find(&name, bytes, None),
+            Err(StoreError::Damaged { problem, .. }) => {
+                Self::find(&name, Vec::new(), Some(problem))
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Finds the undamaged lines in the bytes of a journal; `problem` is the one that the file
+    /// itself has.
+    fn find(
+        name: &str,
+        mut bytes: Vec<u8>,
+        mut problem: Option<String>,
+    ) -> Result<Self, StoreError> {
         let (lines, kept) = find_lines(&bytes);
         let torn = bytes.len() - kept;
-        let (mut numbered, mut problem, mut tail) = (Vec::new(), None, None);
+        let (mut numbered, mut tail) = (Vec::new(), None);
         let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
         for line in lines {
             let (number, found) = match line {
@@ -64,7 +79,7 @@ impl WholeLines {
                         Err("the head of the run does not stand in the first line alone".to_owned()),
                     ),
                     Err(newer @ FormatError::TooNew { .. }) => {
-                        return Err(misread(&name, newer, Some(line.number)));
+                        return Err(misread(name, newer, Some(line.number)));
                     }
                     Err(other) => (line.number, Err(format!("line {}: {other}", line.number))),
                 },
@@ -111,29 +126,43 @@ impl WholeLines {
             records: rest,
             kept: bytes,
             torn,
-            last_number: last_number.max(count),
+            // Number 1 is that of the header, which no later record replaces.
+            last_number: last_number.max(count).max(1),
             problem,
         })
+    }
+
+    /// Returns `true` if the run is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }))
     }
 }
 
 impl Store {
-    /// Reads the undamaged part of a run's journal. Losses are reported and never guessed.
+    /// Reads the undamaged part of a run's journal. Losses are reported and never guessed. A
+    /// journal that is lost or cannot be read has no undamaged part.
     ///
     /// `caller` counts as the caller of the run if every file that names the caller is lost.
     ///
     /// # Errors
     ///
-    /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
+    /// If there is no such run, or a newer recard wrote a line of its journal.
     pub async fn salvage(
         &self,
         run: &RunId,
         caller: UserId,
     ) -> Result<SalvagedJournal, StoreError> {
-        let whole = WholeLines::read(self, run).await?;
+        let journal = Place::Journal(run.clone());
+        let whole = match WholeLines::read(self, run).await {
+            Err(StoreError::Unreadable { source, .. }) => {
+                let cause = std::error::Error::source(&*source).map(ToString::to_string);
+                let problem = format!("it cannot be read: {}", cause.unwrap_or_default());
+                WholeLines::find(&self.medium.name(&journal), Vec::new(), Some(problem))?
+            }
+            read => read?,
+        };
         let audited = self.audited_run(run).await;
-        let is_closed =
-            whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
+        let is_closed = whole.is_closed();
         let header = match whole.header {
             Some(header) => Some(header),
             None => self.header_elsewhere(run, &audited, caller, &whole.records).await,
@@ -155,18 +184,25 @@ impl Store {
             (JournalLoss::Nothing, true) => Vec::new(),
             _ => backup::names(&self.medium, run).await?,
         };
-        let journal = Place::Journal(run.clone());
         let damage = whole.problem.map(|problem| self.damaged(&journal, problem));
         Ok(SalvagedJournal { header, records: whole.records, damage, lost, backups })
     }
 
-    /// Returns `true` if a run with a damaged journal finished, according to its journal or the
-    /// audit log.
-    pub(super) async fn was_closed(&self, run: &RunId) -> Result<bool, StoreError> {
-        let whole = WholeLines::read(self, run).await?;
-        let closed =
-            whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
-        Ok(closed || self.audited_run(run).await.is_closed)
+    /// Returns `true` if the audit log tells the end of a run. It is written when every target has
+    /// its outcome.
+    pub(super) async fn has_audited_end(&self, run: &RunId) -> bool {
+        self.audited_run(run).await.is_closed
+    }
+
+    /// Returns `true` if the audit log or the report tells the end of a run.
+    pub(super) async fn has_recorded_end(&self, run: &RunId) -> bool {
+        self.has_audited_end(run).await || self.stored_report(run).await.is_some()
+    }
+
+    /// Returns the stored report of a run; `None` if there is none, or it is damaged.
+    pub(super) async fn stored_report(&self, run: &RunId) -> Option<RunReport> {
+        let bytes = self.report(run).await.ok().flatten()?;
+        decode_run_report(&bytes).ok().filter(|report| report.run == *run)
     }
 
     /// Returns the events of a run in the undamaged lines of the audit log. An unreadable audit log
@@ -197,9 +233,7 @@ impl Store {
         caller: UserId,
         records: &[JournalRecord],
     ) -> Option<RunHeader> {
-        let report = self.report(run).await.ok().flatten();
-        let report = report.and_then(|bytes| decode_run_report(&bytes).ok());
-        if let Some(report) = report.filter(|report| report.run == *run) {
+        if let Some(report) = self.stored_report(run).await {
             return Some(report.header);
         }
         let plan = self.plan(run).await.ok().flatten();

@@ -315,7 +315,8 @@ async fn store_checks(store: &Store, checks: &mut Vec<Check>) {
         Ok(state) => lock(state, &env::host()),
         Err(problem) => failed("lock", CliError::from(problem)),
     });
-    checks.push(match store.unfinished().await {
+    let mut unread = Vec::new();
+    checks.push(match store.find_unfinished(&mut unread).await {
         Ok(None) => Check::ok("runs", tr!("none is unfinished")),
         // Its process holds the lock: the run is not interrupted.
         Ok(Some(run)) if is_held => Check::ok("runs", tr!("the run {run} is in progress", run)),
@@ -326,6 +327,11 @@ async fn store_checks(store: &Store, checks: &mut Vec<Check>) {
         ),
         Err(problem) => failed("runs", CliError::from(problem)),
     });
+    for problem in unread {
+        let help = tr!("the run ended, and no other run needs it");
+        let text = Text::from_display(&CliError::from_store(problem));
+        checks.push(Check::warning("runs", text, help));
+    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use crate::cli::value_parsers::Since;
 use crate::cli::{exit, output, session};
 use crate::engine::TargetOutcome;
 use crate::model::{PersonName, RunId, UserId};
-use crate::ports::{Clock as _, Interrupted};
+use crate::ports::{Clock as _, Interrupted, StoreError};
 use crate::report::{ReportedRun, RunHistory};
-use crate::store::{RunEnd, RunSummary};
+use crate::store::{RunEnd, RunSummary, Store};
 
 /// Lists the runs of the store.
 pub(in crate::cli) async fn run(
@@ -31,10 +31,10 @@ pub(in crate::cli) async fn run(
     let limit =
         arguments.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     for run in store.run_ids().await?.into_iter().rev().filter(is_late).take(limit) {
-        match store.summary(&run).await {
+        // The undamaged ones are shown all the same.
+        match summary(ui, &store, &run).await {
             Ok(summary) => runs.push(summary),
-            // The undamaged ones are shown all the same.
-            Err(problem) => ui.warn(format_args!("{run}: {problem}")),
+            Err(problem) => ui.warn(format_args!("{run}: {}", CliError::from_store(problem))),
         }
     }
     let targets: Vec<Vec<TargetOutcome>> = runs.iter().map(targets).collect();
@@ -47,6 +47,18 @@ pub(in crate::cli) async fn run(
     };
     output::write(ui, &arguments.output, |format| history.render(format))?;
     Ok(exit::DONE)
+}
+
+/// Returns the summary of a run from its journal, or from its report with a warning.
+pub(super) async fn summary(ui: &Ui, store: &Store, run: &RunId) -> Result<RunSummary, StoreError> {
+    let problem = match store.summary(run).await {
+        Err(problem) => problem,
+        found => return found,
+    };
+    let Some(summary) = store.reported_summary(run).await else { return Err(problem) };
+    let problem = CliError::from_store(problem);
+    ui.warn(format_args!("{run}: {}", tr!("{problem}; its report is shown", problem)));
+    Ok(summary)
 }
 
 /// Returns the time at which a period starts.

@@ -54,7 +54,8 @@ async fn show_run(
     arguments: &ShowArgs,
 ) -> Result<u8, CliError> {
     let store = session::store(global).await?;
-    let summary = store.summary(&store.find_run(&arguments.run).await?).await?;
+    let found = store.find_run(&arguments.run).await?;
+    let summary = history::summary(outputs.ui, &store, &found).await?;
     let targets = history::targets(&summary);
     let header = &summary.header;
     let names = app::names_of_run(&store, &summary.run).await;

@@ -12,7 +12,8 @@ use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::PortalId;
 use crate::ports::{
-    Clock as _, FleetState as _, FleetView, ParkReason, PortalState, QueueState, WorkerSign,
+    Clock as _, FleetState as _, FleetView, ParkReason, PortalState, QueueState, StoreError,
+    WorkerSign,
 };
 use crate::records::fleet::{FleetCounts, FleetReport, PortalOutcome, PortalRow, WorkerReport};
 use crate::store::Store;
@@ -160,7 +161,14 @@ async fn with_cut_run(
     mut row: PortalRow,
 ) -> Result<PortalRow, CliError> {
     let Some(name) = &portal.portal else { return Ok(row) };
-    if let Some(run) = Store::open(&global.store, name)?.unfinished().await? {
+    let found = match Store::open(&global.store, name)?.unfinished().await {
+        // The records of one portal do not hide the others.
+        Err(problem @ (StoreError::Unreadable { .. } | StoreError::TooNew { .. })) => {
+            return Ok(rows::failed(row, &CliError::from(problem)));
+        }
+        found => found?,
+    };
+    if let Some(run) = found {
         row.outcome = PortalOutcome::Failed;
         row.run = Some(run.to_string());
         rows::set_cause(

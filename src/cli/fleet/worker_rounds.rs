@@ -292,7 +292,9 @@ fn outcome_of(error: &app::Error) -> Option<RoundOutcome> {
         app::Error::Store(StoreError::TooNew { .. } | StoreError::SchemaTooNew { .. }) => {
             Some(RoundOutcome::NotNow { due_in: FOR_NEWER })
         }
-        app::Error::Recovery(RecoveryError::OtherCaller { .. }) | app::Error::NoHeader { .. } => {
+        app::Error::Recovery(RecoveryError::OtherCaller { .. })
+        | app::Error::NoHeader { .. }
+        | app::Error::UnreadableRun(_) => {
             let problem = crate::i18n::english(error);
             Some(RoundOutcome::Parked(ParkReason::RecoveryNeedsPerson(problem)))
         }

@@ -150,7 +150,11 @@ impl Folder {
 
     pub(super) async fn read_end(&self, place: &Place) -> Result<Vec<u8>, StoreError> {
         let read = |path: &Path, _: &StorePaths| {
-            let length = fs::metadata(path).map_or(0, |there| there.len());
+            let length = match fs::metadata(path) {
+                Ok(there) => there.len(),
+                Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                Err(_) => 0,
+            };
             file::read_part(path, length.saturating_sub(END_BYTES)..length)
         };
         self.at(place, read).await
@@ -173,11 +177,14 @@ impl Folder {
             let mut runs = Vec::new();
             for entry in entries {
                 let name = entry.map_err(unread)?.file_name();
-                // A folder without a run id as its name is foreign, and a run without a journal
-                // sent nothing.
+                // A folder without a run id as its name is foreign. A run that has a plan alone
+                // sent nothing: backups and a report are written after the journal.
                 let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
-                let has_journal = |run: &RunId| paths.path(&Place::Journal(run.clone())).exists();
-                runs.extend(run.filter(has_journal));
+                let began = |run: &RunId| {
+                    let places = [Place::Journal, Place::Backups, Place::Report];
+                    places.into_iter().any(|of| is_there(&paths.path(&of(run.clone()))))
+                };
+                runs.extend(run.filter(began));
             }
             Ok(runs)
         };
@@ -222,6 +229,11 @@ impl Folder {
     pub(super) async fn unlock(&self, shown: LockOwner) -> Result<(), StoreError> {
         self.run(self.paths.lock(), move |path, _| lock::unlock(path, &shown)).await
     }
+}
+
+/// Returns `true` for a name that is there, or that cannot be looked at.
+fn is_there(path: &Path) -> bool {
+    !matches!(fs::symlink_metadata(path), Err(problem) if problem.kind() == io::ErrorKind::NotFound)
 }
 
 /// Held lock of a folder. It is released once no write under it is under way, also one whose caller

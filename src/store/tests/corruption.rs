@@ -201,11 +201,17 @@ fn journal_without_end_is_not_read() {
     // A sparse file: nothing is written.
     fs::File::options().write(true).open(&path).unwrap().set_len((1 << 30) + 1).unwrap();
     let problem = world.store.journal(&samples::run()).wait().unwrap_err();
-    let StoreError::Io { source, .. } = problem else { panic!("{problem}") };
+    let StoreError::Unreadable { source, .. } = problem else { panic!("{problem}") };
+    let StoreError::Io { source, .. } = *source else { panic!("{source}") };
     assert_eq!(
         source.to_string(),
         "it holds more than 1024 MiB, which is as much as is read of it"
     );
+    // It is not cut to the lines that were read.
+    let mut locked = world.locked();
+    let reopened = locked.reopen_run(&samples::run()).wait().map(drop);
+    assert!(matches!(reopened, Err(StoreError::Unreadable { .. })), "{reopened:?}");
+    assert_eq!(fs::metadata(&path).unwrap().len(), (1 << 30) + 1);
 }
 
 #[test]

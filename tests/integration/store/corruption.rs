@@ -307,9 +307,15 @@ async fn store_file_replaced_by_a_pipe_or_device_is_refused_at_once() {
                 let ended = soon(&world.env, arguments);
                 assert_ne!(ended.code, 101, "{path:?}, {kind}, {arguments:?}: {ended:?}");
                 let name = path.file_name().unwrap().to_str().unwrap();
-                if ["lock", "journal.jsonl"].contains(&name) && arguments[0] == "apply" {
+                // The run of the journal has ended, and costs the next one a warning.
+                let code = match name {
+                    "lock" => 1,
+                    "journal.jsonl" => 0,
+                    _ => continue,
+                };
+                if arguments[0] == "apply" {
                     assert!(
-                        ended.code == 1 && ended.stderr.contains("it is not a regular file"),
+                        ended.code == code && ended.stderr.contains("it is not a regular file"),
                         "{path:?}, {kind}: {ended:?}"
                     );
                 }

@@ -5,6 +5,7 @@ pub(crate) mod fleet_laws;
 mod folder_fleets;
 mod folder_queue;
 mod locking;
+mod lost_journals;
 #[cfg(all(unix, feature = "postgres"))]
 mod postgres;
 pub(crate) mod queue_laws;

@@ -6,6 +6,7 @@ mod commands;
 mod copying;
 mod cut_off;
 mod fleets;
+mod lost_journals;
 mod many_clients;
 mod migrations;
 mod queue;
