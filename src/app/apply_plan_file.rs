@@ -155,7 +155,24 @@ async fn check(
     let people = engine::look_up(&session.portal.reader(), engine::reviewed_people(content))
         .await
         .map_err(|error| Error::Portal(Phase::People, error))?;
-    let desired = engine::reviewed_targets(content, &people, manifests);
+    let mut desired = engine::reviewed_targets(content, &people, manifests);
+    let present = match manifests {
+        Some(manifests) => manifests.kinds.clone(),
+        None => engine::present_kinds(&session.portal.reader(), content)
+            .await
+            .map_err(|error| Error::Portal(Phase::Lookup, error))?,
+    };
+    let renamed = engine::renamed_kinds(content, &present);
+    if !renamed.is_empty() {
+        let kinds = renamed.iter().copied().collect();
+        observer.warn(Warning::RenamedKinds(kinds, content.kinds.clone(), present.clone()));
+    }
+    let people_renamed = engine::renamed_people(content, &people);
+    if !people_renamed.is_empty() {
+        observer.warn(Warning::RenamedPeople(people_renamed));
+    }
+    let named = desired.targets.iter().map(|target| target.key.kind).collect();
+    desired.kinds.update(present.narrowed(&named));
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = read_cards(session, &keys, observer).await?;
     let selected = manifests.map_or_else(|| content.selected.clone(), DesiredState::selected);
@@ -172,7 +189,7 @@ async fn check(
     let now = plan::plan(&desired, &snapshot, &policy);
     verify(&desired, &snapshot, &policy, &now)?;
     let CheckedPlanFile { plan, settled } =
-        engine::check_plan_file(content, &people, manifests, now);
+        engine::check_plan_file(content, &people, &renamed, manifests, now);
     let plan = with_employees(session, plan, None).await?;
     // Whatever is about to be reset stands in the file, with the very layout.
     let allowed: BTreeSet<_> =

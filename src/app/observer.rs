@@ -5,8 +5,9 @@ use std::future::Future;
 use super::planned::Planned;
 use super::planned_restore::PlannedRestoreRun;
 use crate::diagnostic::Diagnostic;
-use crate::engine;
+use crate::engine::{self, ListedKinds};
 use crate::i18n::Text;
+use crate::model::{CardKind, KindNames, PersonName, UserId};
 use crate::plan::Plan;
 use crate::ports::StoreError;
 use crate::records::plan_file::{PlanFile, RestorePlanFile};
@@ -24,6 +25,18 @@ pub enum Warning {
     LabelsNotSaved(StoreError),
     /// The report of the run could not be stored. It can be made from the journal.
     ReportNotSaved(StoreError),
+    /// Kinds of cards that the portal may hide from the caller, when all kinds were asked for.
+    HiddenKinds {
+        /// The kinds that it lists, and the refusals.
+        listed: Box<ListedKinds>,
+        /// `true` if the caller sees all pipelines.
+        is_complete: bool,
+    },
+    /// Kinds of cards of a plan file whose pipeline or type has another name now: the kinds, the
+    /// names of the file, and the present ones.
+    RenamedKinds(Vec<CardKind>, KindNames, KindNames),
+    /// People of a plan file who have another name now: the name in the file, and the present one.
+    RenamedPeople(Vec<(UserId, PersonName, PersonName)>),
     /// The journal of a run that ended cannot be read. No other run needs it.
     UnreadJournal(StoreError),
     /// A journal is damaged; its whole lines and the backups are used.

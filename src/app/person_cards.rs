@@ -34,7 +34,7 @@ pub async fn person_cards(
     observer: &impl Observer,
 ) -> Result<PersonCards, Error> {
     let person = find_person(session, selector).await?;
-    let listed = listed_kinds(session, selection).await?;
+    let listed = listed_kinds(session, selection, observer).await?;
     let keys: Vec<CardKey> =
         listed.kinds.iter().map(|kind| CardKey::personal(person.id, *kind)).collect();
     let snapshot = read_cards(session, &keys, observer).await?;

@@ -55,7 +55,11 @@ pub async fn review_plan_file(
     let ledger = read_ledger(&session.store, None).await?;
     let policy = Policy { blind, ledger, ..Policy::default() };
     let now = plan::plan(&desired, &snapshot, &policy);
-    let settled = engine::check_plan_file(content, &people, None, now).settled;
+    let present = engine::present_kinds(&session.portal.reader(), content)
+        .await
+        .map_err(|error| Error::Portal(Phase::Lookup, error))?;
+    let renamed = engine::renamed_kinds(content, &present);
+    let settled = engine::check_plan_file(content, &people, &renamed, None, now).settled;
     Ok(ReviewedPlanFile { snapshot, settled })
 }
 

@@ -83,7 +83,7 @@ impl TargetFilter {
             cards.iter().any(|key| key.user() == owner && kind.is_none_or(|kind| kind == key.kind))
         };
         self.users.iter().all(|user| has(Some(*user), self.kind))
-            && (!self.common || has(None, None))
+            && (!self.common || has(None, self.kind))
             && self.kind.is_none_or(|kind| cards.iter().any(|key| kind == key.kind))
     }
 }

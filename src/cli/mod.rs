@@ -37,6 +37,7 @@ mod stored_level;
 mod ui;
 mod use_cases;
 mod value_parsers;
+mod warnings;
 
 use std::ffi::OsString;
 

@@ -47,6 +47,10 @@ fn missing(run: &RunId, cards: &[CardKey], filter: &TargetFilter) -> Text {
         tr!("the run {run} has no common card", run)
     } else if let Some(kind) = filter.kind.filter(|kind| !of_kind(*kind)) {
         tr!("the run {run} has no card {kind}", kind, run)
+    } else if filter.common
+        && let Some(kind) = filter.kind.filter(|kind| !has(None, Some(*kind)))
+    {
+        tr!("the run {run} has no common card {kind}", kind, run)
     } else if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), filter.kind)) {
         match filter.kind {
             Some(kind) => tr!("user {user} has no card {kind} in the run {run}", user, kind, run),

@@ -15,6 +15,7 @@ use super::session::Session;
 use super::signals::{Interrupt, interrupted};
 use super::sources::{self, LoadedManifests};
 use super::ui::Ui;
+use super::warnings;
 use crate::app::{
     Approval, Declined, Error, NarrowingError, Observer, PersonSelector, Phase, Unmatched,
     UnusablePlanFile, Warning,
@@ -49,6 +50,10 @@ impl<'a> CliObserver<'a> {
     pub(super) fn with_sources(ui: &'a Ui, session: &'a Session, sources: &'a [Source]) -> Self {
         Self { ui, session, sources }
     }
+
+    fn warn_all(&self, texts: Vec<Text>) {
+        texts.into_iter().for_each(|text| self.ui.warn(text));
+    }
 }
 
 impl Observer for CliObserver<'_> {
@@ -70,6 +75,13 @@ impl Observer for CliObserver<'_> {
                 "the report of the run could not be kept ({problem}); recard show makes it from the journal",
                 problem
             ),
+            Warning::HiddenKinds { listed, is_complete } => {
+                return self.warn_all(warnings::hidden_kinds(&listed, is_complete));
+            }
+            Warning::RenamedKinds(kinds, planned, present) => {
+                return self.warn_all(warnings::renamed_kinds(&kinds, &planned, &present));
+            }
+            Warning::RenamedPeople(people) => warnings::renamed_people(&people),
             Warning::UnreadJournal(problem) => {
                 let problem = CliError::from_store(problem);
                 tr!("{problem}; the run ended, and no other run needs it", problem)

@@ -62,6 +62,7 @@ mod plan_file_check;
 mod progress;
 mod queue;
 mod recover;
+mod renamed;
 mod requests;
 mod resolve;
 mod restore;
@@ -85,6 +86,7 @@ pub use options::{ExecuteOptions, SnapshotAge};
 pub use org_directory::{departments_below, look_up};
 pub use plan_file_check::{CheckedPlanFile, check_plan_file, reviewed_people, reviewed_targets};
 pub use recover::{RecoveryError, RecoveryReport, recover};
+pub use renamed::{present_kinds, renamed_kinds, renamed_people};
 pub use resolve::{Resolution, resolve_existing};
 pub use restore::{restore, restore_rest};
 pub use restore_plan::{

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use super::TargetOutcome;
 use super::compare::unselected;
 use crate::i18n::english;
-use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person, Selector, UserId};
+use crate::model::{
+    CardKey, CardKind, DesiredState, DesiredTarget, Mode, Outcome, Person, Selector, UserId,
+};
 use crate::plan::{Decision, KeepReason, Plan, PlanExtent, Removal};
 use crate::records::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlannedRemoval};
 
@@ -57,7 +59,8 @@ pub fn reviewed_targets(
     targets.sort_by_key(|target| target.key);
     let person = |target: &PlanFileTarget| {
         let id = target.key.user()?;
-        let name = target.name.clone();
+        let present = people.get(&id).map(|person| &person.name);
+        let name = present.filter(|name| !name.as_str().is_empty()).unwrap_or(&target.name).clone();
         let active = people.get(&id).is_some_and(|person| person.active);
         Some((id, Person { id, name, email: None, active, departments: Vec::new() }))
     };
@@ -74,10 +77,12 @@ pub fn reviewed_targets(
 }
 
 /// Cuts a plan that was made from [`reviewed_targets`] down to the reviewed and unchanged targets.
-/// If manifests are given, only targets that they select now remain, and their limits count.
+/// If manifests are given, only targets that they select now remain, and their limits count. If
+/// not, a target of a `renamed` kind is left alone: the kind that was meant is not known.
 pub fn check_plan_file(
     file: &PlanFileContent,
     people: &BTreeMap<UserId, Person>,
+    renamed: &BTreeSet<CardKind>,
     manifests: Option<&DesiredState>,
     now: Plan,
 ) -> CheckedPlanFile {
@@ -86,7 +91,10 @@ pub fn check_plan_file(
     let mut settled = Vec::new();
     let mut left: BTreeSet<CardKey> = BTreeSet::new();
     for target in &file.targets {
-        let out = no_longer_selected(target, people).or_else(|| unselected(target, manifests?));
+        let out = no_longer_selected(target, people).or_else(|| match manifests {
+            Some(manifests) => unselected(target, manifests),
+            None => renamed.contains(&target.key.kind).then(renamed_outcome),
+        });
         match out.or_else(|| compare(target.removal, decisions.get(&target.key).copied())) {
             None => {
                 left.insert(target.key);
@@ -108,6 +116,11 @@ pub fn check_plan_file(
     CheckedPlanFile { plan: Plan { extent, ..plan }, settled }
 }
 
+fn renamed_outcome() -> Outcome {
+    let reason = tr_later!("its pipeline or type has another name than in the plan");
+    Outcome::NotAttempted(reason.to_owned())
+}
+
 /// Returns the people whose cards are left alone because the manifest would not select them now.
 fn no_longer_selected(
     target: &PlanFileTarget,
@@ -116,6 +129,11 @@ fn no_longer_selected(
     let person = people.get(&target.key.user()?);
     let reason = match (person, &target.origin.selector) {
         (None, _) => tr_later!("the portal does not know the person any more"),
+        (Some(Person { email: Some(present), .. }), Selector::Email(planned))
+            if present.to_lowercase() != **planned =>
+        {
+            tr_later!("the person has another e-mail than the one that selected them")
+        }
         (Some(Person { active: true, .. }), _) | (Some(_), Selector::Id) => return None,
         (
             Some(_),
@@ -219,6 +237,7 @@ mod tests {
         check_plan_file(
             file,
             &people,
+            &BTreeSet::new(),
             None,
             plan(&reviewed_targets(file, &people, None), &snapshot(cards), policy),
         )
@@ -277,7 +296,8 @@ mod tests {
         let cards = (2..6).map(|id| (samples::personal(id), seen("mine"))).collect();
         let now =
             plan(&reviewed_targets(&file, &people, None), &snapshot(cards), &Policy::default());
-        let CheckedPlanFile { plan, settled } = check_plan_file(&file, &people, None, now);
+        let CheckedPlanFile { plan, settled } =
+            check_plan_file(&file, &people, &BTreeSet::new(), None, now);
         let resets: Vec<CardKey> = plan.resets().map(|target| target.key).collect();
         assert_eq!(resets, [samples::personal(3), samples::personal(5)]);
         let told: Vec<String> =
@@ -314,7 +334,7 @@ mod tests {
         let desired = reviewed_targets(&file, &people, Some(&manifests));
         let now = plan(&desired, &snapshot(cards), &Policy::default());
         let CheckedPlanFile { plan, settled } =
-            check_plan_file(&file, &people, Some(&manifests), now);
+            check_plan_file(&file, &people, &BTreeSet::new(), Some(&manifests), now);
         assert_eq!(
             plan.resets().map(|target| target.key).collect::<Vec<_>>(),
             [samples::personal(2)]

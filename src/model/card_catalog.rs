@@ -96,6 +96,12 @@ impl KindNames {
         self.pipelines.is_empty() && self.processes.is_empty()
     }
 
+    /// Replaces the names that `newer` knows.
+    pub fn update(&mut self, newer: Self) {
+        self.pipelines.extend(newer.pipelines);
+        self.processes.extend(newer.processes);
+    }
+
     /// Returns the names of some kinds.
     #[must_use]
     pub fn narrowed(&self, kinds: &BTreeSet<CardKind>) -> Self {

@@ -18,6 +18,7 @@ mod explain;
 #[cfg(unix)]
 mod git;
 mod habits;
+mod hidden_kinds;
 #[cfg(unix)]
 mod html;
 #[cfg(unix)]

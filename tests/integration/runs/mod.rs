@@ -31,6 +31,8 @@ mod once;
 mod plan_files;
 #[cfg(unix)]
 mod reconcile;
+mod renamed;
+mod restore_filters;
 mod restore_plans;
 #[cfg(unix)]
 mod rollouts;
