@@ -258,3 +258,35 @@ fn put_backup(world: &World, layout: &Layout) {
     let mut log = locked.start_run(samples::run(), samples::header(&[])).wait().unwrap();
     log.save_backups(&[(samples::personal(7), layout)]).wait().unwrap();
 }
+
+#[test]
+fn unreadable_journal_is_a_fence_only_if_it_is_the_newest_and_has_no_other_end() {
+    let world = World::new();
+    let (older, newer) = (samples::run(), samples::run().behind(&samples::run()));
+    let mut locked = world.locked();
+    for run in [&older, &newer] {
+        let mut log = locked.start_run(run.clone(), samples::header(&[])).wait().unwrap();
+        log.append(&[JournalRecord::Closed { interrupted: Interrupted::No }]).wait().unwrap();
+    }
+    let report = world.store.summary(&newer).wait().unwrap().into_report().unwrap();
+    fs::remove_file(world.paths().path(&Place::Audit)).unwrap();
+    let find = || {
+        let mut unread = Vec::new();
+        let found = world.store.find_unfinished(&mut unread).wait();
+        (found, unread.len())
+    };
+    let make_unreadable = |run: &RunId| {
+        let journal = world.paths().path(&Place::Journal(run.clone()));
+        fs::remove_file(&journal).unwrap();
+        fs::create_dir(&journal).unwrap();
+    };
+    make_unreadable(&older);
+    assert!(matches!(find(), (Ok(None), 1)));
+    make_unreadable(&newer);
+    assert!(matches!(find(), (Err(StoreError::Unreadable { run, .. }), 1) if run == newer));
+    locked.write_run_report(&report).wait().unwrap();
+    assert!(matches!(find(), (Ok(None), 2)), "its report tells the end");
+    // A journal that is gone is that of an interrupted run until the audit trail tells its end.
+    fs::remove_dir(world.paths().path(&Place::Journal(newer.clone()))).unwrap();
+    assert!(matches!(find(), (Ok(Some(run)), 1) if run == newer));
+}
