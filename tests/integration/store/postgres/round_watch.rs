@@ -40,7 +40,8 @@ pub(super) struct RoundWatch {
 #[derive(Default)]
 struct Watched {
     rounds: Vec<f64>,
-    /// Requests that the portal had until its last round.
+    /// Requests that the portal had ahead of the look that saw its last round: none of a later
+    /// round is among them.
     requests: u64,
 }
 
@@ -78,9 +79,10 @@ impl RoundWatch {
         // A round that is committed late is older than others that were seen.
         let text = "select portal, round_failed, extract(epoch from round_at)::float8 as at \
                     from recard.portal where round_at > to_timestamp($1::float8 - 5) order by round_at";
+        let requests = |portal: &Portal| portal.counters().requests;
+        let ahead: BTreeMap<&str, (&Portal, u64)> =
+            portals.iter().map(|portal| (portal.host(), (portal, requests(portal)))).collect();
         let rows = client.query(text, &[&self.newest]).await?;
-        let by_host: BTreeMap<&str, &Portal> =
-            portals.iter().map(|portal| (portal.host(), portal)).collect();
         for row in rows {
             let (host, failed, at): (&str, bool, f64) = (row.get(0), row.get(1), row.get(2));
             let watched = self.portals.get_mut(host).unwrap();
@@ -92,9 +94,9 @@ impl RoundWatch {
                 self.failed += 1;
                 continue;
             }
-            let requests = by_host[host].counters().requests;
-            assert!(requests > watched.requests, "{host} had a round without a request");
-            watched.requests = requests;
+            let (portal, ahead) = ahead[host];
+            assert!(requests(portal) > watched.requests, "{host} had a round without a request");
+            watched.requests = ahead;
             watched.rounds.push(at);
         }
         Ok(())
