@@ -1,6 +1,6 @@
 //! Recover: finds out what became of an interrupted run, and closes its journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -51,8 +51,9 @@ pub async fn recover(
     let Some(run) = found else { return Ok(None) };
     let (salvaged, mended) = run::salvage(session, &run, observer).await?;
     run::continue_over_damage(&mut locked, observer).await?;
-    if let (Some(JournalRecord::Opened(RunHeader { ledger: Some(ledger), .. })), None) =
-        (mended.records.first(), &options.ledger)
+    if let Some(JournalRecord::Opened(RunHeader { ledger: Some(ledger), .. })) =
+        mended.records.first()
+        && options.ledger.as_deref().and_then(Path::file_name) != Path::new(ledger).file_name()
     {
         return Err(Error::LedgerNotNamed { run, ledger: ledger.clone() });
     }

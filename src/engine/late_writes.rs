@@ -114,7 +114,7 @@ impl LateWrite {
         };
         let is_repeated =
             goals.iter().zip(goals.iter().skip(1)).all(|(one, next)| one.target() == next.target());
-        let late = goals.into_iter().find(|goal| goal.target() == now.as_ref());
+        let late = goals.into_iter().find(|goal| goal.is_shown_by(now.as_ref()));
         // No earlier read-back has told, but this one does. A compensation has verdicts of its own.
         let outcome = match (outcome, &late) {
             (Outcome::Unknown(_), Some(Goal::Reset)) if is_repeated => Outcome::ResetUnseen,

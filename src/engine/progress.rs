@@ -263,8 +263,9 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
                         None => tr_later!("the card is at its default"),
                     };
                     let reason = Reason::Failed(reason.to_owned());
+                    let in_part = over.is_some();
                     again.push((
-                        CardTask { expected: over, alone: true, backed_up: false, ..task },
+                        CardTask { expected: over, in_part, alone: true, backed_up: false, ..task },
                         reason,
                     ));
                 }

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::i18n::english;
 use crate::model::{
-    CardKey, CardKind, CardState, Digest, Layout, Observed, RunId, Snapshot, UnreadableReason,
+    CardKey, CardKind, CardState, Digest, Layout, Observed, Outcome, RunId, Snapshot,
+    UnreadableReason,
 };
 use crate::plan::SetForm;
 use crate::ports::{
@@ -124,6 +125,8 @@ struct CardChange {
     /// The layouts that the run stored there; none after a reset. Any other present layout is
     /// newer.
     left: Vec<Digest>,
+    /// The portal may have kept a part of them.
+    in_part: bool,
 }
 
 /// Returns the targets that a run has changed, sorted: those that a restore of it covers.
@@ -177,6 +180,7 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
                             before: digest
                                 .map_or(RecordedPreImage::NotKnown, RecordedPreImage::Layout),
                             left: Vec::new(),
+                            in_part: true,
                         },
                     )
                 }));
@@ -186,7 +190,8 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
             {
                 let over = planned.get(target).copied().flatten();
                 let before = over.map_or(RecordedPreImage::Empty, RecordedPreImage::Layout);
-                card_changes.insert(*target, CardChange { before, left: vec![*digest] });
+                card_changes
+                    .insert(*target, CardChange { before, left: vec![*digest], in_part: true });
             }
             // The write hit a newer layout than the one of the plan; that one is the person's loss.
             JournalRecord::SetIntent { target, digest, .. } => {
@@ -195,11 +200,17 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
                     .map_or_else(Vec::new, |change: CardChange| change.left);
                 left.push(*digest);
                 let before = RecordedPreImage::Layout(*digest);
-                card_changes.insert(*target, CardChange { before, left });
+                card_changes.insert(*target, CardChange { before, left, in_part: true });
             }
-            JournalRecord::Opened(_)
-            | JournalRecord::Completed { .. }
-            | JournalRecord::Closed { .. } => {}
+            JournalRecord::Completed { target, outcome } => {
+                if let Some(change) = card_changes.get_mut(target) {
+                    change.in_part = matches!(
+                        outcome,
+                        Outcome::RestoredInPart(_) | Outcome::Lost(_) | Outcome::Unknown(_)
+                    );
+                }
+            }
+            JournalRecord::Opened(_) | JournalRecord::Closed { .. } => {}
         }
     }
     Ok(card_changes)
@@ -218,11 +229,12 @@ pub async fn plan_restore<A: Archive>(
     newer: NewerLayouts,
 ) -> Result<RestorePlan, RestoreError> {
     let mut targets = Vec::new();
-    for (key, CardChange { before, left }) in card_changes(records)? {
+    for (key, CardChange { before, left, in_part }) in card_changes(records)? {
         let Some(observed) = snapshot.card(key) else { continue };
         let is_newer = match observed {
             Observed::Known(CardState::Customized(there)) if newer == NewerLayouts::Keep => {
-                !is_left(of, key, &left, archive, there).await
+                !left.contains(&there.digest())
+                    && !(in_part && is_left_in_part(of, key, &left, archive, there).await)
             }
             _ => false,
         };
@@ -262,18 +274,14 @@ pub async fn plan_restore<A: Archive>(
     })
 }
 
-/// Returns `true` if a present layout is one that the run stored, also if the portal did not keep
-/// all of it.
-async fn is_left<A: Archive>(
+/// Returns `true` if a present layout can be what the portal kept of one that the run stored.
+async fn is_left_in_part<A: Archive>(
     of: &RunId,
     key: CardKey,
     left: &[Digest],
     archive: &A,
     there: &Layout,
 ) -> bool {
-    if left.contains(&there.digest()) {
-        return true;
-    }
     for digest in left {
         // A backup that is missing proves nothing: the present layout counts as newer.
         let stored = archive.backup(of, key, *digest).await.ok();

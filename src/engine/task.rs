@@ -6,10 +6,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{CardKey, Layout, Outcome};
+use crate::plan::SetForm;
+use crate::plan::diff::{LineChange, diff};
 use crate::ports::CardWrite;
 
 /// Number of attempts for one target before its failure counts as its own.
 const MAX_ATTEMPTS: u32 = 4;
+
+/// Number of lost lines that a report names; the backup holds all.
+const MAX_LINES_NAMED: usize = 12;
 
 /// State that a write should lead to.
 #[derive(Clone, Debug)]
@@ -26,6 +31,14 @@ impl Goal {
         match self {
             Self::Reset => None,
             Self::Set(layout) => Some(layout),
+        }
+    }
+
+    /// Returns `true` if a card shows the goal, also if the portal did not keep all of a layout.
+    pub(super) fn is_shown_by(&self, now: Option<&Layout>) -> bool {
+        match (self.target(), now) {
+            (Some(sent), Some(there)) => sent == there || can_become(sent, there),
+            (target, now) => target == now,
         }
     }
 
@@ -66,6 +79,8 @@ pub(super) struct CardTask {
     pub(super) blind: bool,
     /// The layouts of the task are in the backups of the run.
     pub(super) backed_up: bool,
+    /// The layout was sent, and the card shows the part of it that the portal kept.
+    pub(super) in_part: bool,
     /// The task is sent as single calls.
     pub(super) alone: bool,
     /// The moment of the last read that agreed with `expected`; `None` if the card must be read
@@ -114,6 +129,7 @@ impl CardTask {
             goal,
             expected,
             blind: false,
+            in_part: false,
             backed_up: false,
             alone: false,
             read_at,
@@ -136,9 +152,37 @@ impl CardTask {
         self.round > 0
     }
 
+    /// Returns `true` if a card is as the write expects it. What a compensation expects is what
+    /// recard has sent, of which the portal may have kept a part.
+    pub(super) fn is_expected(&self, now: Option<&Layout>) -> bool {
+        match (&self.expected, now) {
+            (Some(sent), Some(there)) if self.is_compensation() => {
+                sent == there || can_become(sent, there)
+            }
+            (expected, now) => expected.as_ref() == now,
+        }
+    }
+
+    /// Returns the outcome of a task of which nothing more is sent: an outcome without effect
+    /// would be untrue for a layout that is on the card in part.
+    pub(super) fn unless_in_part(&self, outcome: Outcome) -> Outcome {
+        match (&self.goal, &self.expected) {
+            (Goal::Set(newer), _) if self.in_part && self.is_compensation() => {
+                stored_again_in_part(newer)
+            }
+            (Goal::Set(wanted), Some(there)) if self.in_part => {
+                Outcome::RestoredInPart(missing(wanted, there))
+            }
+            _ => outcome,
+        }
+    }
+
     /// Returns the outcome if nothing more is sent for the task.
     pub(super) fn unattempted(&self, reason: &str) -> Outcome {
         match &self.goal {
+            Goal::Set(_) if self.in_part => {
+                self.unless_in_part(Outcome::NotAttempted(reason.to_owned()))
+            }
             Goal::Set(newer) if self.is_compensation() => lost(reason, newer),
             _ if self.indeterminate => Outcome::Unknown(reason.to_owned()),
             _ => Outcome::NotAttempted(reason.to_owned()),
@@ -180,8 +224,12 @@ impl CardTask {
     pub(super) fn pre_image(&self, before: Option<Option<Layout>>) -> PreImage {
         match before {
             None => PreImage::Unseen,
-            Some(before) if before == self.expected => PreImage::AsExpected,
+            Some(before) if self.is_expected(before.as_ref()) => PreImage::AsExpected,
             Some(before) if before.as_ref() == self.goal.target() => PreImage::AtGoal,
+            // An earlier attempt that seemed lost, of which the portal kept a part.
+            Some(before) if self.tries > 0 && self.goal.is_shown_by(before.as_ref()) => {
+                PreImage::AtGoal
+            }
             Some(None) => PreImage::Emptied,
             Some(Some(newer)) => PreImage::Newer(newer),
         }
@@ -194,4 +242,36 @@ pub(super) fn lost(reason: &str, newer: &Layout) -> Outcome {
     Outcome::Lost(format!(
         "it could not be put back ({reason}); restore it from the backup {backup}"
     ))
+}
+
+/// Returns the outcome of a newer layout that was stored again, but not whole.
+pub(super) fn stored_again_in_part(newer: &Layout) -> Outcome {
+    Outcome::Lost(format!(
+        "stored again, but the portal did not keep all of it; the backup {} holds it",
+        newer.digest().short()
+    ))
+}
+
+/// Returns `true` if a card that was sent one layout can show the other. `set` drops neither
+/// sections nor fields, so that a layout with fewer of them is one that a person saved.
+pub(super) fn can_become(sent: &Layout, there: &Layout) -> bool {
+    SetForm::new(sent).is_some_and(|form| form.can_be_shown_as(there))
+}
+
+/// Returns the lines of a layout that the portal did not keep, for display.
+pub(super) fn missing(wanted: &Layout, there: &Layout) -> String {
+    let lost: Vec<String> = diff(Some(wanted), Some(there))
+        .into_iter()
+        .filter(|line| line.change == LineChange::Removed)
+        .map(|line| line.text.trim().to_owned())
+        .collect();
+    let more = lost.len().saturating_sub(MAX_LINES_NAMED);
+    let mut text = lost.into_iter().take(MAX_LINES_NAMED).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    if text.is_empty() {
+        text = tr_later!("parts that no card shows").to_owned();
+    }
+    text
 }

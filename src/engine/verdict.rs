@@ -5,17 +5,14 @@
 //! tell, a read-back. This module sends and stores nothing; [`execute`](super::execute) acts on the
 //! verdicts.
 
-use super::task::{CardTask, Goal, PreImage, Reason, lost};
+use super::task::{
+    CardTask, Goal, PreImage, Reason, can_become, lost, missing, stored_again_in_part,
+};
 use crate::model::{CardState, Layout, Outcome};
-use crate::plan::SetForm;
-use crate::plan::diff::{LineChange, diff};
 use crate::ports::{CardRead, NO_PIPELINE, Refusal, WriteAnswer, WriteEvidence};
 
 /// Number of times that a newer layout is stored again for one target.
 pub(super) const MAX_ROUNDS: u32 = 3;
-
-/// Number of lost lines that a report names; the backup holds all.
-const MAX_LINES_NAMED: usize = 12;
 
 /// Next step for a target after an answer of the portal.
 #[derive(Debug)]
@@ -89,6 +86,16 @@ pub(super) fn current_layout(
 /// Returns `None` if a read ahead of the write shows the card as expected, else the outcome: it is
 /// left alone.
 pub(super) fn judge_read_ahead(
+    task: &CardTask,
+    read: Option<&CardRead>,
+    common_default: Option<&Layout>,
+) -> Option<Outcome> {
+    let outcome = outcome_ahead(task, read, common_default)?;
+    // A changed card is the person's again.
+    Some(if outcome == Outcome::Changed { outcome } else { task.unless_in_part(outcome) })
+}
+
+fn outcome_ahead(
     task: &CardTask,
     read: Option<&CardRead>,
     common_default: Option<&Layout>,
@@ -168,11 +175,11 @@ fn judge_state(
     now: Option<Layout>,
 ) -> Verdict {
     let is_reached = now.as_ref() == task.goal.target();
-    let is_unchanged = now == task.expected;
+    let is_unchanged = task.is_expected(now.as_ref());
     if let PreImage::Newer(newer) = pre_image {
         return if now.as_ref() == Some(&newer) {
             Verdict::Changed(newer)
-        } else if is_reached {
+        } else if task.goal.is_shown_by(now.as_ref()) {
             Verdict::LostUpdate(newer)
         } else {
             Verdict::Superseded(newer)
@@ -262,19 +269,11 @@ fn without_effect(task: &CardTask) -> Outcome {
     }
 }
 
-/// Returns the outcome of a newer layout that was stored again, but not whole.
-fn stored_again_in_part(newer: &Layout) -> Outcome {
-    Outcome::Lost(format!(
-        "stored again, but the portal did not keep all of it; the backup {} holds it",
-        newer.digest().short()
-    ))
-}
-
 fn refused(task: &CardTask, refusal: &Refusal) -> Outcome {
     let Refusal { code, message } = refusal.clone();
     match &task.goal {
-        Goal::Set(newer) if task.is_compensation() => lost(&message, newer),
-        Goal::Reset | Goal::Set(_) => Outcome::Refused { code, message },
+        Goal::Set(newer) if task.is_compensation() && !task.in_part => lost(&message, newer),
+        Goal::Reset | Goal::Set(_) => task.unless_in_part(Outcome::Refused { code, message }),
     }
 }
 
@@ -293,28 +292,4 @@ fn judge_blind(task: &CardTask, answer: WriteAnswer) -> Verdict {
             Verdict::ReadBack(PreImage::Unseen, answer)
         }
     }
-}
-
-/// Returns `true` if a card that was sent one layout can show the other. `set` drops neither
-/// sections nor fields, so that a layout with fewer of them is one that a person saved.
-fn can_become(sent: &Layout, there: &Layout) -> bool {
-    SetForm::new(sent).is_some_and(|form| form.can_be_shown_as(there))
-}
-
-/// Returns the lines of a layout that the portal did not keep, for display.
-fn missing(wanted: &Layout, there: &Layout) -> String {
-    let lost: Vec<String> = diff(Some(wanted), Some(there))
-        .into_iter()
-        .filter(|line| line.change == LineChange::Removed)
-        .map(|line| line.text.trim().to_owned())
-        .collect();
-    let more = lost.len().saturating_sub(MAX_LINES_NAMED);
-    let mut text = lost.into_iter().take(MAX_LINES_NAMED).collect::<Vec<_>>().join("; ");
-    if more > 0 {
-        text.push_str(&format!("; and {more} more"));
-    }
-    if text.is_empty() {
-        text = tr_later!("parts that no card shows").to_owned();
-    }
-    text
 }

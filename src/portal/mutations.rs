@@ -135,11 +135,12 @@ pub(super) async fn set_card(
         }
         let error = match send_set(client, &request, &mut retry).await {
             Ok(()) => return SingleSet::Sent(before, Ok(WriteAnswer::Done)),
-            // A refusal of this layout, and not of the caller; the read behind it proves the rest.
+            // Of this layout, as far as the answer tells; the read behind it proves the rest. A
+            // compensation is sent again.
             Err(CallError::Indeterminate(
                 message,
                 bitrix24::IndeterminateCause::Refusal(ClientError::Unexpected(_)),
-            )) => {
+            )) if lane == Lane::Planned => {
                 let refusal = Refusal { code: String::new(), message };
                 return SingleSet::Sent(before, Ok(WriteAnswer::Refused(refusal)));
             }

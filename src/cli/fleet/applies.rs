@@ -111,7 +111,8 @@ impl Applied {
             }),
             run: Some(run.run.to_string()),
             milliseconds: 0,
-            is_excused: run.settled.iter().all(|(_, outcome)| was_interrupted(outcome)),
+            is_excused: planned.hold == 0
+                && run.settled.iter().all(|(_, outcome)| was_interrupted(outcome)),
         }
     }
 

@@ -92,6 +92,8 @@ pub(super) struct World {
     pub(super) refused_reads: usize,
     /// Resets that are executed after this many further reads.
     pub(super) late: Option<(usize, Vec<CardKey>)>,
+    /// A layout, and the part of it that the portal keeps.
+    pub(super) keeps: Option<(Layout, Layout)>,
 }
 
 #[derive(Clone)]
@@ -366,7 +368,9 @@ impl World {
                             drop(self.rows.insert(*key, part.clone()))
                         }
                         (CardWrite::Set(layout), _) => {
-                            drop(self.rows.insert(*key, (*layout).clone()))
+                            let part = self.keeps.as_ref().filter(|(whole, _)| whole == *layout);
+                            let kept = part.map_or(*layout, |(_, part)| part).clone();
+                            drop(self.rows.insert(*key, kept))
                         }
                     }
                     match &fault {

@@ -10,6 +10,7 @@ mod fake_portal;
 mod fake_store;
 mod fuse;
 mod indeterminate;
+mod kept_parts;
 mod lost_updates;
 mod observing;
 mod recovering;
