@@ -12,7 +12,7 @@ use super::observe::observe;
 use super::options::{ExecuteOptions, SnapshotAge};
 use super::outcome_log::StopCause;
 use super::salvage::MendedJournal;
-use super::task::{CardTask, Goal};
+use super::task::{CardTask, Goal, can_become, missing, stored_again_in_part};
 use super::{Event, Observer, TargetOutcome, cancellation};
 use crate::model::{
     CardKey, CardState, Digest, Generation, Identity, Layout, LedgerEntry, Observed, Outcome,
@@ -229,10 +229,17 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
             ),
             TargetProgress::ResetPending(Some(backup)) => reads.after_reset(*key, *backup),
             TargetProgress::SetPending(wanted) => {
-                reads.after_set(*key, *wanted, replay.planned(*key))
+                let sent = archive.backup(&run, *key, *wanted).await.ok();
+                reads.after_set(*key, *wanted, replay.planned(*key), sent.as_ref())
             }
             TargetProgress::CompensationPending { newer, left } => {
-                match reads.after_compensation(*key, *newer, *left) {
+                let stored = archive.backup(&run, *key, *newer).await.ok();
+                let before = match left {
+                    Some(left) => archive.backup(&run, *key, *left).await.ok(),
+                    None => None,
+                };
+                let sent = [stored.as_ref(), before.as_ref()];
+                match reads.after_compensation(*key, *newer, *left, sent) {
                     AfterCompensation::Completed(outcome) => outcome,
                     AfterCompensation::Retry(there) => {
                         let layout = archive.backup(&run, *key, *newer).await?;
@@ -349,16 +356,26 @@ impl Reads {
 
     /// Returns the outcome of a `set` of a restore over a card that held the layout `over`, or
     /// none.
-    fn after_set(&self, key: CardKey, wanted: Digest, over: Option<Digest>) -> Outcome {
-        let now = match self.state(key) {
+    fn after_set(
+        &self,
+        key: CardKey,
+        wanted: Digest,
+        over: Option<Digest>,
+        sent: Option<&Layout>,
+    ) -> Outcome {
+        let there = match self.state(key) {
             Err(unknown) => return unknown,
-            Ok(CardState::Customized(layout)) => Some(layout.digest()),
-            Ok(CardState::Default | CardState::CommonDefault) => None,
+            Ok(state) => state.layout(),
         };
+        let now = there.map(Layout::digest);
         if now == Some(wanted) {
             Outcome::Restored
         } else if now == over {
             Outcome::NotAttempted(tr_later!("the run was cut, and the card is as before").into())
+        } else if let (Some(sent), Some(there)) = (sent, there)
+            && can_become(sent, there)
+        {
+            Outcome::RestoredInPart(missing(sent, there))
         } else if now.is_none() {
             let text = tr_later!(
                 "the run was cut, and the card is now at its default, as it was not before; plan the restore again"
@@ -372,13 +389,16 @@ impl Reads {
         }
     }
 
-    /// Returns the state after a `set` that undoes a reset.
+    /// Returns the state after a `set` that undoes a write. `sent` are the newer layout and the one
+    /// that the run left, as far as their backups are whole: the portal may keep a part of each.
     fn after_compensation(
         &self,
         key: CardKey,
         newer: Digest,
         left: Option<Digest>,
+        sent: [Option<&Layout>; 2],
     ) -> AfterCompensation {
+        let [stored, before] = sent;
         match self.state(key) {
             Err(unknown) => AfterCompensation::Completed(unknown),
             Ok(CardState::Customized(layout)) if layout.digest() == newer => {
@@ -387,7 +407,15 @@ impl Reads {
             Ok(CardState::Customized(layout)) if Some(layout.digest()) == left => {
                 AfterCompensation::Retry(Some(layout.clone()))
             }
-            Ok(CardState::Customized(_)) => AfterCompensation::Completed(Outcome::NewerKept),
+            Ok(CardState::Customized(there)) => match (stored, before) {
+                (Some(newer), _) if can_become(newer, there) => {
+                    AfterCompensation::Completed(stored_again_in_part(newer))
+                }
+                (_, Some(left)) if can_become(left, there) => {
+                    AfterCompensation::Retry(Some(there.clone()))
+                }
+                _ => AfterCompensation::Completed(Outcome::NewerKept),
+            },
             Ok(CardState::Default | CardState::CommonDefault) => AfterCompensation::Retry(None),
         }
     }

@@ -82,3 +82,46 @@ async fn undo_of_an_exact_restore_keeps_a_layout_that_differs_by_a_blank() {
     world.lock().unwrap().rows.insert(simple(2), card("Email"));
     assert_eq!(undo(&world, &log).await, RestoreDecision::NewerKept(card("Email")));
 }
+
+/// The journal of a restore that was cut behind an intent to store the layout, and then perhaps
+/// behind one to store a newer layout again.
+async fn cut_behind(plan: &RestorePlan, newer: Option<&Layout>) -> InMemoryLog {
+    let mut log = restore_log(plan);
+    let whole = whole_and_part().0;
+    let planned = (&whole, SetPurpose::Planned);
+    for (sent, purpose) in
+        [planned].into_iter().chain(newer.map(|one| (one, SetPurpose::Compensation)))
+    {
+        log.save_backups(&[(simple(2), sent)]).await.unwrap();
+        let intent = JournalRecord::SetIntent { target: simple(2), digest: sent.digest(), purpose };
+        log.append(&[intent]).await.unwrap();
+    }
+    log
+}
+
+#[tokio::test]
+async fn recovery_knows_the_part_that_the_portal_kept() {
+    let (whole, part) = whole_and_part();
+    // Cut behind the `set` of the plan.
+    let (world, plan) = partly([]);
+    world.lock().unwrap().rows.insert(simple(2), part.clone());
+    let log = cut_behind(&plan, None).await;
+    let recovered = recover(&InMemoryPortal::new(&world), &mut log.clone(), &log).await.unwrap();
+    let outcome = &recovered.targets[0].outcome;
+    assert!(
+        matches!(outcome, Outcome::RestoredInPart(text) if text.contains("own")),
+        "{outcome:?}"
+    );
+    // Cut before a newer layout was stored again over that part.
+    let log = cut_behind(&plan, Some(&layout("newer"))).await;
+    let recovered = recover(&InMemoryPortal::new(&world), &mut log.clone(), &log).await.unwrap();
+    assert_eq!(recovered.targets[0].outcome, Outcome::Compensated);
+    assert_eq!(world.lock().unwrap().rows[&simple(2)], layout("newer"));
+    // Cut behind that, where it is the newer layout of which the portal kept a part.
+    let (world, plan) = partly([]);
+    world.lock().unwrap().rows.insert(simple(2), part);
+    let log = cut_behind(&plan, Some(&whole)).await;
+    let recovered = recover(&InMemoryPortal::new(&world), &mut log.clone(), &log).await.unwrap();
+    let outcome = &recovered.targets[0].outcome;
+    assert!(matches!(outcome, Outcome::Lost(text) if text.contains("not keep all")), "{outcome:?}");
+}
