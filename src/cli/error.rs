@@ -133,7 +133,7 @@ impl From<StoreError> for CliError {
                 "nothing was guessed and nothing was written; keep the file, and look at it by hand"
             )),
             StoreError::Unreadable { run, .. } => Some(tr!(
-                "make it readable, or move it out of the folder and keep it: `recard recover {run}` then finds out from the other files of the run what became of it, and closes it",
+                "make it readable, or keep it elsewhere and put an empty file in its place: `recard recover {run}` then finds out from the other files of the run what became of it, and closes it",
                 run
             )),
             StoreError::TooNew { .. } => Some(tr!("use the newer recard that wrote it")),

@@ -123,9 +123,11 @@ async fn newest_journal_that_cannot_be_read_stops_writes_unless_its_run_surely_e
     }
     assert_eq!(world.env.emulator().state(), before);
 
-    // The command that the message names helps, once the file is out of the way.
+    // The command that the message names helps, once an empty file is in its place.
     let journal = world.file(&world.newest, "journal.jsonl");
     std::fs::rename(&journal, world.env.at("kept-journal")).unwrap();
+    let name = journal.strip_prefix(world.env.path()).unwrap().to_str().unwrap();
+    world.env.file(name, "");
     let refused = world.run("apply -f lead.yaml --auto-approve");
     assert!(refused.code == 4 && refused.stderr.contains("was cut before its end"), "{refused:?}");
     let recovered = world.run(&format!("recover {} --settle-time 0s", world.newest));
