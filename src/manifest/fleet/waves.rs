@@ -34,8 +34,12 @@ pub(super) fn assign(
             lost,
         };
     }
-    let total = portals.len();
-    let mut left: Vec<&mut FleetPortal> = portals.iter_mut().collect();
+    // An entry that does not even tell its portal has no labels, and a name of its own: it must not
+    // be the portal of a wave, nor move the share of one.
+    let (nameless, mut left): (Vec<_>, Vec<&mut FleetPortal>) =
+        portals.iter_mut().partition(|portal| portal.portal.is_none());
+    nameless.into_iter().for_each(|portal| portal.wave = waves.len() - 1);
+    let total = left.len();
     // A share is drawn by digest: the order of the files may follow countries or customers.
     left.sort_by_cached_key(|portal| Digest::hash(portal.name().as_bytes()));
     for (index, Wave { name, takes, settle: _ }) in waves.iter().enumerate() {
