@@ -21,7 +21,7 @@ use crate::manifest::{Fleet, FleetPortal};
 use crate::model::{Digest, PortalId};
 use crate::ports::{Claim, Clock as _, FleetHead, FleetState as _, RolloutState, StoreError};
 use crate::records::fleet::{FleetRevision, TrustedKey};
-use crate::store::{Fleets, FolderQueue, QueuePortal};
+use crate::store::{Fleets, FolderQueue, QueuePortal, fleet_file_name};
 
 /// Interval at which files or the state of fleets are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
@@ -58,11 +58,17 @@ pub(in crate::cli) struct ShownFleets {
 #[derive(Default)]
 struct Known {
     fleets: BTreeMap<Digest, Rc<Fleet>>,
-    /// The current revision of each fleet.
-    heads: BTreeMap<String, Digest>,
+    heads: Heads,
     /// The revisions in the order in which they were read.
     order: Vec<Digest>,
+    queued: Queued,
 }
+
+/// The portals of each fleet that is in a folder, for its queue.
+type Queued = BTreeMap<String, Vec<QueuePortal>>;
+
+/// The current revision of each fleet, or the last one that could be used.
+type Heads = BTreeMap<String, Digest>;
 
 impl KnownFleets {
     /// Returns what the pages show.
@@ -86,29 +92,47 @@ impl KnownFleets {
         let mut known = self.known.borrow_mut();
         known.fleets.insert(digest, Rc::clone(&fleet));
         known.order.push(digest);
-        let Known { fleets, heads, order } = &mut *known;
-        if let Some(excess) = order.len().checked_sub(MAX_REVISIONS) {
-            for old in order.drain(..excess).collect::<Vec<_>>() {
-                if heads.values().any(|head| *head == old) {
-                    order.push(old);
-                } else {
-                    fleets.remove(&old);
-                }
-            }
-        }
         fleet
     }
 
-    fn set_heads(&self, heads: BTreeMap<String, Digest>) {
+    /// Takes the current revisions, and forgets the oldest other ones.
+    fn set_heads(&self, heads: Heads) {
         let only = heads.values().next().filter(|_| heads.len() == 1).map(ToString::to_string);
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).revision = only;
-        self.known.borrow_mut().heads = heads;
+        let mut known = self.known.borrow_mut();
+        known.heads = heads;
+        let Known { fleets, heads, order, .. } = &mut *known;
+        let current: BTreeSet<Digest> = heads.values().copied().collect();
+        let others = order.iter().filter(|one| !current.contains(one)).count();
+        let mut excess = others.saturating_sub(MAX_REVISIONS);
+        order.retain(|one| {
+            let is_kept = excess == 0 || current.contains(one);
+            if !is_kept {
+                excess -= 1;
+                fleets.remove(one);
+            }
+            is_kept
+        });
+        drop(known);
         self.is_looked_at.send_replace(true);
     }
 
     /// Returns the fleet of a revision, if it was read.
     pub(in crate::cli) fn get(&self, digest: Digest) -> Option<Rc<Fleet>> {
         self.known.borrow().fleets.get(&digest).cloned()
+    }
+
+    /// Returns the name of a fleet from that of its file, which a damaged head in a folder has.
+    fn name_of_damaged(&self, file: String) -> String {
+        let known = self.known.borrow();
+        let name = known.queued.keys().find(|fleet| fleet_file_name(fleet) == file).cloned();
+        name.unwrap_or(file)
+    }
+
+    /// Returns a fleet by its name, as it is now.
+    pub(in crate::cli) fn named(&self, name: &str) -> Option<Rc<Fleet>> {
+        let known = self.known.borrow();
+        known.heads.get(name).and_then(|digest| known.fleets.get(digest)).cloned()
     }
 
     /// Returns the current fleet of a portal.
@@ -222,31 +246,50 @@ impl FleetSource<'_> {
             }
             Self::Published(state, queue, _) => (state, queue),
         };
-        let (mut heads, mut portals, mut problems) = (BTreeMap::new(), Vec::new(), Vec::new());
-        for (fleet, head) in state.heads().await? {
-            let revision = head.as_ref().ok().map(|head| head.revision);
+        let (mut heads, mut queued, mut problems) = (Heads::new(), Queued::new(), Vec::new());
+        for (name, head) in state.heads().await? {
+            let fleet = if head.is_ok() { name } else { known.name_of_damaged(name) };
+            let revisions = head.as_ref().ok().map(|head| (head.revision, head.previous));
             let looked = self.look_at_head(known, state, &fleet, head).await;
-            // The queue of a database knows the portals itself. Of a fleet that cannot be used,
-            // those on another revision are reconciled as before.
-            let of_queue = match queue.is_some() && revision.is_some() {
-                true => portals_of(state, &fleet).await,
-                false => Ok(Vec::new()),
-            };
-            let taken = of_queue.map(|of_queue| portals.extend(of_queue));
-            let problem = looked.and(taken).err();
+            let usable = self.usable(known, &fleet, revisions).await;
+            heads.extend(usable.map(|usable| (fleet.clone(), usable)));
+            let mut problem = looked.err();
+            // The queue of a database knows the portals itself.
+            if queue.is_some() {
+                let (portals, unread) =
+                    queue_portals(known, state, &fleet, revisions.is_some()).await;
+                problem = problem.or(unread);
+                queued.insert(fleet.clone(), portals);
+            }
             let of_fleet =
                 |problem: CliError| problem.context(tr!("the fleet {fleet} cannot be used", fleet));
             problems.extend(problem.map(of_fleet));
-            if let Some(revision) = revision.filter(|one| known.get(*one).is_some()) {
-                heads.insert(fleet, revision);
-            }
         }
         known.set_heads(heads);
         if let Some(queue) = queue {
-            let of_rows = queue.set_portals(portals).await?;
+            known.known.borrow_mut().queued.clone_from(&queued);
+            let of_rows = queue.set_portals(queued.into_values().flatten().collect()).await?;
             problems.extend(of_rows.into_iter().map(CliError::from));
         }
         Ok(problems)
+    }
+
+    /// Returns the revision of a fleet that holds for all but the manifests: the current one, or
+    /// the last one that could be used, so that a pause or a mode that was published stays.
+    async fn usable(
+        &self,
+        known: &KnownFleets,
+        fleet: &str,
+        revisions: Option<(Digest, Option<Digest>)>,
+    ) -> Option<Digest> {
+        let (current, previous) = revisions.unzip();
+        let usable = current.filter(|one| known.get(*one).is_some());
+        let usable = usable.or_else(|| known.known.borrow().heads.get(fleet).copied());
+        match (usable, previous.flatten()) {
+            // The worker has just begun.
+            (None, Some(previous)) => self.read(known, previous).await.ok()?.map(|_| previous),
+            _ => usable,
+        }
     }
 
     /// Reads the revision of a head, and then advances its rollout: a wave whose portals nobody can
@@ -315,7 +358,35 @@ impl FleetSource<'_> {
     }
 }
 
-/// Returns the portals of a published fleet, for the queue of a folder.
+/// Returns the portals of a published fleet, for the queue of a folder. Those of a fleet that
+/// cannot be read stay as they were, but for pauses by command.
+async fn queue_portals(
+    known: &KnownFleets,
+    state: &Fleets,
+    fleet: &str,
+    has_head: bool,
+) -> (Vec<QueuePortal>, Option<CliError>) {
+    let mut unread = None;
+    if has_head {
+        match portals_of(state, fleet).await {
+            Ok(portals) => return (portals, None),
+            Err(problem) => unread = Some(problem),
+        }
+    }
+    let mut portals = known.known.borrow().queued.get(fleet).cloned().unwrap_or_default();
+    match state.pauses().await {
+        Ok(pauses) => {
+            let now = SystemClock.now();
+            for one in &mut portals {
+                one.is_paused |= pauses.get(&one.portal).is_some_and(|pause| pause.holds(now));
+            }
+            (portals, unread)
+        }
+        Err(problem) => (Vec::new(), unread.or_else(|| Some(problem.into()))),
+    }
+}
+
+/// Returns the portals of a published fleet as the state has them.
 async fn portals_of(state: &Fleets, fleet: &str) -> Result<Vec<QueuePortal>, CliError> {
     let Some(view) = state.view(fleet).await? else { return Ok(Vec::new()) };
     let portals = view.portals.iter().filter_map(|portal| {
@@ -327,4 +398,52 @@ async fn portals_of(state: &Fleets, fleet: &str) -> Result<Vec<QueuePortal>, Cli
         })
     });
     Ok(portals.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::manifest::{FleetFiles, Source, load_fleet};
+
+    struct NoFiles;
+
+    impl FleetFiles for NoFiles {
+        fn read(&self, path: &Path) -> Result<Vec<u8>, Text> {
+            Err(Text::from_display(&path.display()))
+        }
+
+        fn names(&self, _: &Path) -> Result<Vec<String>, Text> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn fleet(number: usize) -> Fleet {
+        let text = format!(
+            "apiVersion: recard/v1\nkind: Fleet\nmetadata: {{ name: n{number}, reason: x }}\n\
+             spec: {{ portals: [{{ portal: p{number}.example, manifests: [a] }}] }}\n"
+        );
+        let source = Source { name: "fleet.yaml".into(), bytes: text.into_bytes() };
+        load_fleet(&[source], &NoFiles).fleet.unwrap()
+    }
+
+    #[test]
+    fn known_fleets_keep_each_current_revision_and_the_last_other_ones() {
+        let known = KnownFleets::default();
+        let digest = |number: usize| Digest::hash(number.to_string().as_bytes());
+        for number in 0..30 {
+            known.add(digest(number), fleet(number));
+        }
+        let heads = (0..20).map(|number| (format!("n{number}"), digest(number)));
+        known.set_heads(heads.collect());
+        for number in 0..20 {
+            let portal = PortalId::new(&format!("p{number}.example")).unwrap();
+            assert_eq!(&*known.current(&portal).unwrap().name, format!("n{number}"));
+        }
+        let others: Vec<bool> =
+            (20..30).map(|number| known.get(digest(number)).is_some()).collect();
+        assert_eq!(others, [vec![false; 2], vec![true; MAX_REVISIONS]].concat());
+        assert!(known.named("n20").is_none());
+    }
 }

@@ -74,9 +74,9 @@ impl Rounds for WorkerRounds<'_> {
         let Some(portal) = portal_of(&fleet, &claim.portal) else {
             return RoundOutcome::NotNow { due_in: IN_USE };
         };
-        let current = self.fleets.current(&claim.portal);
+        let current = self.fleets.named(&fleet.name);
         let current = current.as_ref().and_then(|fleet| portal_of(fleet, &claim.portal));
-        let portals = Portals { of_claim: portal, current: current.unwrap_or(portal) };
+        let portals = Portals { of_claim: portal, current };
         let interrupt = Interrupt::child();
         let surroundings = Surroundings {
             global: self.global,
@@ -177,14 +177,16 @@ impl Rounds for WorkerRounds<'_> {
 #[derive(Clone, Copy)]
 struct Portals<'a> {
     of_claim: &'a FleetPortal,
-    current: &'a FleetPortal,
+    /// `None` if no revision of its fleet can be used but that of the claim.
+    current: Option<&'a FleetPortal>,
 }
 
 impl Portals<'_> {
     /// Returns `true` if the portal is only looked at. One that is to be written to waits for its
-    /// wave.
+    /// wave, and for a revision that tells its mode.
     fn is_only_looked_at(self) -> bool {
-        [self.of_claim.mode, self.current.mode].contains(&PortalMode::Drift)
+        let is_drift = |portal: &FleetPortal| portal.mode == PortalMode::Drift;
+        is_drift(self.of_claim) || self.current.is_none_or(is_drift)
     }
 }
 
@@ -206,13 +208,16 @@ async fn work(
     fleet: &Fleet,
     portals: Portals<'_>,
 ) -> Result<Worked, CliError> {
-    let Portals { of_claim: portal, current } = portals;
+    let is_only_looked_at = portals.is_only_looked_at();
+    let portal = portals.of_claim;
+    let current = portals.current.unwrap_or(portal);
     let empty = rows::row(fleet, portal, PortalOutcome::Unchanged);
-    // The queue gives out no portal that is paused; a pause of an earlier revision may have ended.
-    if let Some(row) = rows::broken(fleet, portal) {
+    // A pause of an earlier revision may have ended. An entry with a problem may have lost its
+    // pause or mode, so that nothing is sent on an earlier revision either.
+    let without_round = rows::row_without_round(fleet, current, &Pauses::new(), SystemClock.now());
+    if let Some(row) = without_round.or_else(|| rows::broken(fleet, portal)) {
         return Ok(Worked::Row(Box::new(row)));
     }
-    let is_only_looked_at = portals.is_only_looked_at();
     let secret = match is_only_looked_at {
         true => current.secret_to_read(),
         false => current.webhook.as_ref(),

@@ -86,7 +86,7 @@ impl FolderFleets {
     ///
     /// # Errors
     ///
-    /// If the file of a row cannot be read.
+    /// If the folder cannot be read.
     pub async fn queue_states(
         &self,
         portals: &[PortalId],
@@ -94,10 +94,10 @@ impl FolderFleets {
         let portals = portals.to_owned();
         self.run(move |files, now| {
             let state = |portal: PortalId| {
-                let state = files.queue_state(&portal, now).transpose()?;
-                Some(state.map(|state| (portal, state)))
+                let state = files.queue_state(&portal, now)?;
+                Some((portal, state))
             };
-            portals.into_iter().filter_map(state).collect()
+            Ok(portals.into_iter().filter_map(state).collect())
         })
         .await
     }
@@ -162,7 +162,7 @@ impl FleetState for FolderFleets {
     }
 
     async fn pauses(&self) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
-        self.run(|files, _| files.pauses()).await
+        self.run(|files, now| files.pauses(now)).await
     }
 
     async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
@@ -305,7 +305,7 @@ impl Files<'_> {
             let waiting = behind.copied().unwrap_or(earlier);
             let portal = StoredPortal {
                 revision: if is_open { Some(publication.revision) } else { waiting },
-                failed_before: is_open && self.is_failing(&published.portal)?,
+                failed_before: is_open && self.is_failing(&published.portal),
                 published: published.clone(),
             };
             portals.insert(published.portal.clone(), portal);
@@ -331,7 +331,7 @@ impl Files<'_> {
             for (name, portal) in &mut record.portals {
                 if portal.published.wave == *wave {
                     portal.revision = Some(record.head.revision);
-                    portal.failed_before = self.is_failing(name)?;
+                    portal.failed_before = self.is_failing(name);
                 }
             }
         }
@@ -339,10 +339,13 @@ impl Files<'_> {
         Ok(true)
     }
 
-    /// Returns `true` if the last round of a portal failed, or it is parked.
-    fn is_failing(&self, portal: &PortalId) -> Result<bool, StoreError> {
-        let row = read_queue_row(self.root, portal)?;
-        Ok(row.is_some_and(|row| row.state.failures > 0 || row.state.parked.is_some()))
+    /// Returns `true` if the last round of a portal failed, or it is parked, or its row cannot be
+    /// read.
+    fn is_failing(&self, portal: &PortalId) -> bool {
+        let row = read_queue_row(self.root, portal);
+        row.map_or(true, |row| {
+            row.is_some_and(|row| row.state.failures > 0 || row.state.parked.is_some())
+        })
     }
 
     fn view(&self, fleet: &str, now: Timestamp) -> Result<Option<FleetView>, StoreError> {
@@ -356,24 +359,36 @@ impl Files<'_> {
                 published,
                 revision,
                 failed_before,
-                pause: read_document(&self.pause(&name), decode_pause)?.map(|(_, pause)| pause),
-                queue: self.queue_state(&name, now)?.unwrap_or_default(),
+                pause: self.read_pause(&name, now),
+                queue: self.queue_state(&name, now).unwrap_or_default(),
             });
         }
         Ok(Some(FleetView { now, head, portals: all }))
     }
 
-    /// Returns what the queue keeps of a portal. A worker whose lease has ended holds nothing.
-    fn queue_state(
-        &self,
-        portal: &PortalId,
-        now: Timestamp,
-    ) -> Result<Option<QueueState>, StoreError> {
-        let row = read_queue_row(self.root, portal)?;
-        Ok(row.map(|row| QueueState {
+    /// Returns what the queue keeps of a portal. A worker whose lease has ended holds nothing. A
+    /// row that cannot be read is that of a failing portal, and stops no other one.
+    fn queue_state(&self, portal: &PortalId, now: Timestamp) -> Option<QueueState> {
+        let Ok(row) = read_queue_row(self.root, portal) else {
+            return Some(QueueState { failures: 1, ..QueueState::default() });
+        };
+        row.map(|row| QueueState {
             worker: row.state.worker.filter(|_| row.claim.is_some_and(|(_, until)| now < until)),
             ..row.state
-        }))
+        })
+    }
+
+    /// Returns the pause of a portal. One that cannot be read holds.
+    fn read_pause(&self, portal: &PortalId, now: Timestamp) -> Option<CommandPause> {
+        match read_document(&self.pause(portal), decode_pause) {
+            Ok(pause) => pause.map(|(_, pause)| pause),
+            Err(problem) => Some(CommandPause {
+                until: None,
+                at: now,
+                by: String::new(),
+                reason: problem.to_string(),
+            }),
+        }
     }
 
     fn set_pause(&self, portal: &PortalId, pause: Option<&CommandPause>) -> Result<(), StoreError> {
@@ -393,10 +408,11 @@ impl Files<'_> {
         }
     }
 
-    fn pauses(&self) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
-        let folder = self.root.join("portals");
-        let paths = names(&folder)?.into_iter().map(|name| folder.join(name).join("pause.json"));
-        paths.filter_map(|path| read_document(&path, decode_pause).transpose()).collect()
+    fn pauses(&self, now: Timestamp) -> Result<BTreeMap<PortalId, CommandPause>, StoreError> {
+        let portals = names(&self.root.join("portals"))?.into_iter();
+        let portals = portals.filter_map(|name| PortalId::of_folder(&name));
+        let paused = |portal: PortalId| self.read_pause(&portal, now).map(|pause| (portal, pause));
+        Ok(portals.filter_map(paused).collect())
     }
 }
 

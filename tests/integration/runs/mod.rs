@@ -45,4 +45,6 @@ mod worker_crash;
 #[cfg(unix)]
 mod worker_fleets;
 #[cfg(unix)]
+mod worker_unusable;
+#[cfg(unix)]
 mod workers;

@@ -10,7 +10,7 @@ use super::fleets::Fleet;
 use super::workers::{Worker, row, wait_until};
 use crate::support::env::TestEnv;
 
-const PROBLEMS: &str = "recard_fleet_problems";
+pub(super) const PROBLEMS: &str = "recard_fleet_problems";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_of_files_leaves_portals_alone_that_are_paused_by_command() {
@@ -28,7 +28,7 @@ async fn worker_of_files_leaves_portals_alone_that_are_paused_by_command() {
 }
 
 /// Makes the pair of keys `key.pem` and `key.pub`.
-fn make_keys(env: &TestEnv) {
+pub(super) fn make_keys(env: &TestEnv) {
     for arguments in [
         &["genpkey", "-algorithm", "ed25519", "-out", "key.pem"][..],
         &["pkey", "-in", "key.pem", "-pubout", "-out", "key.pub"],
@@ -107,12 +107,17 @@ async fn worker_on_a_database_with_a_fleet_that_it_cannot_use_reconciles_the_oth
 
 /// Publishes the fleet in place of its current revision.
 fn publish(fleet: &Fleet, store: &str) {
+    publish_with(fleet, store, &[]);
+}
+
+/// Publishes the fleet in place of its current revision, with more arguments.
+pub(super) fn publish_with(fleet: &Fleet, store: &str, more: &[&str]) {
     let of_store = ["fleet", "--store", store];
     let run = |more: &[&str]| fleet.env.run(&[&of_store, more].concat());
     let status = run(&["status", "--fleet", "test", "-o", "json"]);
     let report: Value = serde_json::from_str(&status.stdout).unwrap_or_default();
     let expected = report["rollout"]["revision"].as_str().unwrap_or("none");
-    let published = run(&["publish", "--expect", expected]);
+    let published = run(&[&["publish", "--expect", expected], more].concat());
     assert_eq!(published.code, 0, "{published:?}");
 }
 

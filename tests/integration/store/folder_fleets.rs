@@ -101,3 +101,30 @@ async fn folder_with_a_damaged_head_is_an_error_and_is_not_overwritten() {
     let ignored = std::fs::read_to_string(world.folder.path().join(".gitignore")).unwrap();
     assert!(ignored.contains('*'), "the folder keeps itself out of repositories");
 }
+
+#[tokio::test]
+async fn folder_with_damaged_files_of_a_portal_leaves_the_others_as_they_are() {
+    let world = FolderWorld::new();
+    let publication = fleet_laws::publication("files", "files 1", &[0, 0], None);
+    let [damaged, whole] = [0, 1].map(|index| publication.portals[index].portal.clone());
+    for portal in [&damaged, &whole] {
+        world.round(portal, publication.revision, RoundClass::Succeeded, 7).await;
+    }
+    let folder = world.folder.path().join("portals").join(damaged.folder_name());
+    for name in ["queue.json", "pause.json"] {
+        write_whole(&folder.join(name), b"nonsense").unwrap();
+    }
+    world.state.publish(&publication).await.unwrap();
+    let view = world.state.view(&publication.fleet).await.unwrap().unwrap();
+    let told = |number: usize| {
+        let portal = &view.portals[number];
+        (portal.is_paused(view.now), portal.queue.failures, portal.failed_before)
+    };
+    assert_eq!((told(0), told(1)), ((true, 1, true), (false, 0, false)));
+    assert_eq!(view.portals[1].queue.rounds.as_ref().unwrap().people, 7);
+    let pauses = world.state.pauses().await.unwrap();
+    assert!(pauses[&damaged].reason.contains("pause.json is damaged"), "{pauses:?}");
+    assert_eq!(pauses.len(), 1);
+    world.state.set_pause(&[damaged], None).await.unwrap();
+    assert!(world.state.pauses().await.unwrap().is_empty());
+}
