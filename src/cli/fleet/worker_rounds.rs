@@ -299,6 +299,7 @@ fn outcome_of(error: &app::Error) -> Option<RoundOutcome> {
         }
         app::Error::Recovery(RecoveryError::OtherCaller { .. })
         | app::Error::NoHeader { .. }
+        | app::Error::LedgerNotNamed { .. }
         | app::Error::UnreadableRun(_) => {
             let problem = crate::i18n::english(error);
             Some(RoundOutcome::Parked(ParkReason::RecoveryNeedsPerson(problem)))
