@@ -233,8 +233,9 @@ pub async fn plan_restore<A: Archive>(
         let Some(observed) = snapshot.card(key) else { continue };
         let is_newer = match observed {
             Observed::Known(CardState::Customized(there)) if newer == NewerLayouts::Keep => {
-                !left.contains(&there.digest())
-                    && !(in_part && is_left_in_part(of, key, &left, archive, there).await)
+                let is_left = left.contains(&there.digest())
+                    || in_part && is_left_in_part(of, key, &left, archive, there).await;
+                !is_left
             }
             _ => false,
         };
