@@ -16,9 +16,21 @@ pub(super) const MAX_LOCK_BYTES: u64 = 64 << 10;
 /// Open file whose lock this process holds, with that of its folder.
 #[derive(Debug)]
 pub(super) struct HeldFile {
-    pub(super) file: File,
+    file: LockedFile,
     /// Held only for its lock; `None` where the system cannot lock folders.
-    _folder: Option<File>,
+    _folder: Option<LockedFile>,
+}
+
+/// File whose lock this process holds. Drop releases the lock by name: to close the file is not
+/// enough, since a child process that another thread just starts has a copy of it, and with it
+/// the lock, until its program runs.
+#[derive(Debug)]
+struct LockedFile(File);
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 /// Content of a lock file.
@@ -36,15 +48,19 @@ impl HeldFile {
         let folder = lock_folder(folder_of(path)).map_err(|Taken| taken(path))?;
         let file = open_private(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file, _folder: folder }),
+            Ok(()) => Ok(Self { file: LockedFile(file), _folder: folder }),
             Err(TryLockError::WouldBlock) => Err(taken(path)),
             Err(TryLockError::Error(source)) => Err(failed(tr_later!("cannot lock"), path, source)),
         }
     }
 
+    pub(super) fn file(&self) -> &File {
+        &self.file.0
+    }
+
     pub(super) fn inside(&self, path: &Path) -> Result<StaleOwner, StoreError> {
         let mut bytes = Vec::new();
-        let mut file = &self.file;
+        let mut file = self.file();
         let read = file
             .seek(SeekFrom::Start(0))
             .and_then(|_| file.take(MAX_LOCK_BYTES).read_to_end(&mut bytes));
@@ -71,7 +87,7 @@ impl HeldFile {
         };
         match process::liveness(process, here) {
             // One kernel knows all locks on a file, across all namespaces of process ids.
-            Liveness::Unknown if same_kernel && last.file == process::file_id(&self.file) => {
+            Liveness::Unknown if same_kernel && last.file == process::file_id(self.file()) => {
                 Liveness::Dead
             }
             life => life,
@@ -79,13 +95,13 @@ impl HeldFile {
     }
 
     /// Removes the name: its owner ended in order. If that fails, the next owner gets a notice of
-    /// an unclean end, which does no harm. The lock itself ends with the file.
+    /// an unclean end, which does no harm. The lock itself ends with the drop.
     pub(super) fn clear(&self) {
-        let _ = self.file.set_len(0);
+        let _ = self.file().set_len(0);
     }
 
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut file = &self.file;
+        let mut file = self.file();
         let begun = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
         let written = begun.and_then(|_| file.write_all(bytes)).and_then(|()| file.sync_all());
         written.map_err(|source| failed(tr_later!("cannot write"), path, source))
@@ -96,13 +112,13 @@ impl HeldFile {
 struct Taken;
 
 /// Locks a folder; returns `None` where the system cannot do that.
-fn lock_folder(path: &Path) -> Result<Option<File>, Taken> {
+fn lock_folder(path: &Path) -> Result<Option<LockedFile>, Taken> {
     if !cfg!(unix) {
         return Ok(None);
     }
     let Ok(folder) = File::open(path) else { return Ok(None) };
     match folder.try_lock() {
-        Ok(()) => Ok(Some(folder)),
+        Ok(()) => Ok(Some(LockedFile(folder))),
         Err(TryLockError::WouldBlock) => Err(Taken),
         // Some file systems, such as NFS, cannot lock a folder that is open for reading.
         Err(TryLockError::Error(_)) => Ok(None),
@@ -142,5 +158,30 @@ pub(super) fn unknown_owner() -> LockOwner {
         actor: String::new(),
         command: "?".to_owned(),
         since: "an unknown time".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_is_free_at_its_drop_whoever_has_a_copy_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = HeldFile::take(&path).unwrap();
+        // As a child process has them between its fork and its program.
+        let copies = (
+            held.file().try_clone().unwrap(),
+            held._folder.as_ref().map(|folder| folder.0.try_clone().unwrap()),
+        );
+        drop(held);
+        // An attempt that fails at the file gives the folder back, too.
+        let stranger = open_private(&path).unwrap();
+        stranger.try_lock().unwrap();
+        assert!(HeldFile::take(&path).is_err());
+        stranger.unlock().unwrap();
+        assert!(HeldFile::take(&path).is_ok());
+        drop(copies);
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn take_file(
             "unclean end of a process that was cut while it took the lock; it was taken over"
         )),
     };
-    let record = LockRecord { owner, process: Some(here), file: process::file_id(&held.file) };
+    let record = LockRecord { owner, process: Some(here), file: process::file_id(held.file()) };
     let bytes = encode_lock(&record)
         .map_err(|problem| misread(&path.display().to_string(), problem, None))?;
     held.write(path, &bytes)?;
