@@ -54,7 +54,7 @@ pub enum Warning {
 /// Listener of a use case.
 pub trait Observer: Sync {
     /// Listener of one phase, which ends when it is dropped.
-    type Progress: engine::Observer;
+    type Progress: engine::EventSink;
 
     /// Begins a phase that takes time.
     fn progress(&self) -> Self::Progress;

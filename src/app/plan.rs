@@ -10,7 +10,7 @@ use super::observer::{Observer, Warning};
 use super::planned::Planned;
 use super::{Error, Phase, Session, permissions};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{self, Event, Observer as _, Resolution};
+use crate::engine::{self, Event, EventSink as _, Resolution};
 use crate::i18n::Text;
 use crate::manifest::Declaration;
 use crate::model::{CardKey, CurrentSelection, DesiredState, Ledger, Snapshot, UserId};

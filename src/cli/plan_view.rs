@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::args::{LedgerArgs, PolicyArgs};
 use super::error::CliError;
 use super::git_log::{self, GitQuery};
-use super::session::Session;
+use super::session::CliSession;
 use super::sources::LoadedManifests;
 use crate::app::{PlanOptions, Planned};
 use crate::diagnostic::Diagnostic;
@@ -32,20 +32,20 @@ pub(super) fn reset_count(plan: &Plan) -> usize {
 }
 
 /// Returns what the resets of a plan cost, whose cards were read just now.
-pub(super) fn cost(session: &Session, plan: &Plan) -> Cost {
+pub(super) fn cost(session: &CliSession, plan: &Plan) -> Cost {
     estimate_cost(session, PlannedWork::Resets(reset_count(plan)))
 }
 
 /// Returns what a later apply costs, which reads so many cards first. If there is nothing to reset,
 /// there is none.
-pub(super) fn apply_cost(session: &Session, plan: &Plan, reads: usize) -> Cost {
+pub(super) fn apply_cost(session: &CliSession, plan: &Plan, reads: usize) -> Cost {
     match reset_count(plan) {
         0 => cost(session, plan),
         resets => estimate_cost(session, PlannedWork::ReadsThenResets(reads, resets)),
     }
 }
 
-fn estimate_cost(session: &Session, work: PlannedWork) -> Cost {
+fn estimate_cost(session: &CliSession, work: PlannedWork) -> Cost {
     let Estimate { requests, time, operating_share } = session.app.estimate(work);
     Cost { requests, seconds: time.as_secs_f64(), operating_share }
 }
@@ -66,7 +66,7 @@ impl<'a> ManifestView<'a> {
     }
 
     /// Waits for the answer of git.
-    pub(super) async fn wait(&self, session: &Session) -> Result<(), CliError> {
+    pub(super) async fn wait(&self, session: &CliSession) -> Result<(), CliError> {
         let git = self.git.borrow_mut().take();
         if let Some(git) = git {
             let answer = async { Ok(git.answer().await) };
@@ -84,7 +84,7 @@ impl<'a> ManifestView<'a> {
     /// Returns the report of a plan.
     pub(super) fn report<'b>(
         &'b self,
-        session: &'b Session,
+        session: &'b CliSession,
         planned: &'b Planned,
         warnings: &'b [Diagnostic],
         cost: Cost,

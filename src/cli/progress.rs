@@ -13,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use super::ui::Ui;
-use crate::engine::{Event, Observer};
+use crate::engine::{Event, EventSink};
 use crate::i18n::Text;
 use crate::portal::PlannedWork;
 use crate::report::Seconds;
@@ -27,7 +27,7 @@ const REDRAW: Duration = Duration::from_secs(1);
 /// Estimator of the duration of work, as far as it can be known.
 pub(super) type DurationEstimator = Arc<dyn Fn(PlannedWork) -> Option<Duration> + Send + Sync>;
 
-/// Observer that shows the events of the engine.
+/// Event sink that shows the events of the engine.
 pub(super) struct ProgressReporter {
     shared: Arc<SharedProgress>,
     clock: JoinHandle<()>,
@@ -86,7 +86,7 @@ impl Drop for ProgressReporter {
     }
 }
 
-impl Observer for ProgressReporter {
+impl EventSink for ProgressReporter {
     fn on_event(&self, event: Event) {
         let shared = &self.shared;
         match event {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::error::CliError;
-use super::session::Session;
+use super::session::CliSession;
 use super::use_cases::use_case_error;
 use crate::app::{self, Error, RestoreSelection, TargetFilter};
 use crate::i18n::Text;
@@ -16,7 +16,7 @@ const MAX_LISTED: usize = 20;
 
 /// Words the error of a filter; returns any other error as it is.
 pub(super) async fn restore_error(
-    session: &Session,
+    session: &CliSession,
     selection: &RestoreSelection,
     error: Error,
 ) -> Result<CliError, Error> {
@@ -62,7 +62,12 @@ fn missing(run: &RunId, cards: &[CardKey], filter: &TargetFilter) -> Text {
 }
 
 /// Returns a failure that lists the people whose cards the run has.
-async fn with_people(session: &Session, run: &RunId, cards: &[CardKey], missing: Text) -> CliError {
+async fn with_people(
+    session: &CliSession,
+    run: &RunId,
+    cards: &[CardKey],
+    missing: Text,
+) -> CliError {
     let people: BTreeSet<UserId> = cards.iter().filter_map(|key| key.user()).collect();
     if people.is_empty() {
         return CliError::general(missing).hint(tr!("the run has common cards only"));

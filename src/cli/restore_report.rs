@@ -3,7 +3,7 @@
 use super::clock::SystemClock;
 use super::error::CliError;
 use super::output::Outputs;
-use super::session::Session;
+use super::session::CliSession;
 use super::{exit, run_report};
 use crate::app::{PlannedRestoreRun, RestoredRun};
 use crate::ports::Clock as _;
@@ -11,7 +11,7 @@ use crate::report::{HeldTarget, ReportedRun, RestoreReport, Subject};
 
 /// Shows the report of a plan that was made now.
 pub(super) fn with_report<T>(
-    session: &Session,
+    session: &CliSession,
     planned: &PlannedRestoreRun,
     show: impl FnOnce(&RestoreReport<'_>) -> T,
 ) -> T {
@@ -24,7 +24,7 @@ pub(super) fn with_report<T>(
 /// Writes the report of a restore with the targets that were held, and returns the exit code.
 pub(super) fn write_restored(
     outputs: &Outputs<'_>,
-    session: &Session,
+    session: &CliSession,
     restored: RestoredRun,
     held: Vec<HeldTarget>,
 ) -> Result<u8, CliError> {

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::exit;
 use super::output::Outputs;
-use super::session::Session;
+use super::session::CliSession;
 use super::ui::Ui;
 use crate::app::FinishedRun;
 use crate::engine::TargetOutcome;
@@ -14,7 +14,7 @@ use crate::report::{ReportedRun, RunText, Subject};
 /// that did all it could.
 pub(super) fn write_applied(
     outputs: &Outputs<'_>,
-    session: &Session,
+    session: &CliSession,
     report: ReportedRun<'_>,
     run: Option<FinishedRun>,
     held: u8,
@@ -48,7 +48,7 @@ pub(super) fn write_applied(
 /// Writes the report of a finished run. Returns the exit code of its outcomes.
 pub(super) fn write_finished(
     outputs: &Outputs<'_>,
-    session: &Session,
+    session: &CliSession,
     report: ReportedRun<'_>,
     finished: FinishedRun,
 ) -> Result<u8, CliError> {
@@ -78,7 +78,7 @@ pub(super) fn exit_code(targets: &[TargetOutcome]) -> u8 {
 /// way back, and the exit code is 3.
 fn write_report(
     outputs: &Outputs<'_>,
-    session: &Session,
+    session: &CliSession,
     report: &ReportedRun<'_>,
     failure: Option<CliError>,
 ) -> Result<(), CliError> {

@@ -27,7 +27,7 @@ use crate::ports::{Claim, Clock as _, ReadPortal as _, StoreError};
 use crate::store::Store;
 
 /// Session of a command: the portal, and what the command line adds to it.
-pub(super) struct Session {
+pub(super) struct CliSession {
     /// Portal, store, caller and clock.
     pub(super) app: app::Session,
     source: PortalSource,
@@ -50,7 +50,7 @@ pub(super) struct PortalSource {
 }
 
 /// Portal before the first request, with its part of the store.
-pub(super) struct Connection {
+pub(super) struct PortalConnection {
     /// The portal.
     pub(super) portal: HttpPortal,
     /// Its part of the store.
@@ -181,7 +181,7 @@ impl PortalEndpoint {
         global: &GlobalArgs,
         ui: &Ui,
         interrupt: &Interrupt,
-    ) -> Result<Session, CliError> {
+    ) -> Result<CliSession, CliError> {
         let (connection, unread) = self.open(global, ui, interrupt).await?;
         if let Some(problem) = unread {
             ui.warn(tr!(
@@ -216,7 +216,7 @@ impl PortalEndpoint {
         global: &GlobalArgs,
         ui: &Ui,
         interrupt: &Interrupt,
-    ) -> Result<(Connection, Option<StoreError>), CliError> {
+    ) -> Result<(PortalConnection, Option<StoreError>), CliError> {
         let mut store = Store::open_current(&global.store, &self.name).await?;
         if self.held.is_some() {
             store.keep_documents();
@@ -252,7 +252,7 @@ impl PortalEndpoint {
         interrupt: &Interrupt,
         store: Store,
         level: Option<LimiterLevel>,
-    ) -> Result<Connection, CliError> {
+    ) -> Result<PortalConnection, CliError> {
         let source = PortalSource {
             rate: self.rate(global)?,
             webhook: tr!("{}, from {}", self.webhook, self.from),
@@ -285,7 +285,7 @@ impl PortalEndpoint {
         }
         interrupt.register_portal(&portal);
         ui.traffic().follow(&portal);
-        Ok(Connection { portal, store, source, claim })
+        Ok(PortalConnection { portal, store, source, claim })
     }
 }
 
@@ -314,7 +314,7 @@ impl PortalSource {
     }
 }
 
-impl Connection {
+impl PortalConnection {
     /// Adds the stored proof to the release that the answers show, and updates that proof. An
     /// unreadable proof proves nothing; the problem is returned.
     pub(super) async fn with_proof(
@@ -339,7 +339,12 @@ impl Connection {
     }
 
     /// Creates the session of a caller.
-    fn with_caller(self, caller: Identity, labels: CardLabels, interrupt: &Interrupt) -> Session {
+    fn with_caller(
+        self,
+        caller: Identity,
+        labels: CardLabels,
+        interrupt: &Interrupt,
+    ) -> CliSession {
         let app = app::Session {
             portal: self.portal,
             store: self.store,
@@ -351,7 +356,7 @@ impl Connection {
             claim: self.claim,
         };
         let (source, interrupt) = (self.source, interrupt.clone());
-        Session { app, source, interrupt, writing: OnceLock::new() }
+        CliSession { app, source, interrupt, writing: OnceLock::new() }
     }
 
     /// Saves the state for later commands.
@@ -360,7 +365,7 @@ impl Connection {
     }
 }
 
-impl Session {
+impl CliSession {
     /// Returns a failure with the webhook URL, if the portal rejects it.
     pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
         self.source.with_webhook_hint(failure)

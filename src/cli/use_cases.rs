@@ -11,7 +11,7 @@ use super::exit;
 use super::field_labels::labels_not_saved;
 use super::output::Outputs;
 use super::progress::ProgressReporter;
-use super::session::Session;
+use super::session::CliSession;
 use super::signals::{Interrupt, interrupted};
 use super::sources::{self, LoadedManifests};
 use super::ui::Ui;
@@ -35,19 +35,19 @@ const MAX_LISTED: usize = 20;
 /// Observer that shows progress and warnings.
 pub(super) struct CliObserver<'a> {
     ui: &'a Ui,
-    session: &'a Session,
+    session: &'a CliSession,
     /// Texts of the manifests, for warnings about them.
     sources: &'a [Source],
 }
 
 impl<'a> CliObserver<'a> {
     /// Makes an observer of a use case without manifests.
-    pub(super) fn new(ui: &'a Ui, session: &'a Session) -> Self {
+    pub(super) fn new(ui: &'a Ui, session: &'a CliSession) -> Self {
         Self { ui, session, sources: &[] }
     }
 
     /// Makes an observer of a use case with manifests.
-    pub(super) fn with_sources(ui: &'a Ui, session: &'a Session, sources: &'a [Source]) -> Self {
+    pub(super) fn with_sources(ui: &'a Ui, session: &'a CliSession, sources: &'a [Source]) -> Self {
         Self { ui, session, sources }
     }
 
@@ -161,7 +161,7 @@ impl<'a> Question<'a> {
     }
 
     /// Words the error of a use case, with the reason why a plan could not be shown.
-    pub(super) fn error(&self, session: &Session, error: Error) -> CliError {
+    pub(super) fn error(&self, session: &CliSession, error: Error) -> CliError {
         match (self.not_shown.borrow_mut().take(), error) {
             (Some(problem), Error::Declined(Declined::NotShown)) => problem,
             (_, error) => use_case_error(session, error),
@@ -170,7 +170,7 @@ impl<'a> Question<'a> {
 }
 
 /// Words the error of a use case, with the webhook if the portal refuses it.
-pub(super) fn use_case_error(session: &Session, error: Error) -> CliError {
+pub(super) fn use_case_error(session: &CliSession, error: Error) -> CliError {
     session.with_webhook_hint(CliError::from(error))
 }
 
@@ -178,7 +178,7 @@ pub(super) fn use_case_error(session: &Session, error: Error) -> CliError {
 /// in.
 pub(super) fn refuse_error(
     outputs: &Outputs<'_>,
-    session: &Session,
+    session: &CliSession,
     manifests: &LoadedManifests,
     error: Error,
 ) -> CliError {

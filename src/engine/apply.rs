@@ -6,7 +6,7 @@ use super::execute::Executor;
 use super::options::ExecuteOptions;
 use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
 use super::task::{CardTask, Goal};
-use super::{CancellationToken, Event, Observer};
+use super::{CancellationToken, Event, EventSink};
 use crate::model::{CardKey, Generation, LedgerEntry, Outcome};
 use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, PlannedTarget, Removal};
 use crate::ports::{RunLog, WritePortal};
@@ -28,13 +28,13 @@ pub async fn apply<P: WritePortal, L: RunLog>(
     beforehand: &[TargetOutcome],
     options: ExecuteOptions,
     stop: &CancellationToken,
-    observer: &dyn Observer,
+    events: &dyn EventSink,
 ) -> Result<ApplyReport, ApplyError> {
     let plan = plan.plan();
-    let mut executor = Executor::new(portal, log, &plan.common_defaults, options, observer);
+    let mut executor = Executor::new(portal, log, &plan.common_defaults, options, events);
     let tasks: Vec<CardTask> = plan.resets().map(|target| task(target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
-    observer.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
+    events.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
     executor.add(tasks);
     executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()).await;
     executor.work(stop).await;

@@ -23,7 +23,7 @@ use super::requests::{CompletedRequest, Request, intents, layouts, read_back};
 use super::run_report::{ApplyError, ApplyReport};
 use super::task::{CardTask, Goal};
 use super::verdict::{MAX_ROUNDS, Verdict, current_layout};
-use super::{CancellationToken, Observer};
+use super::{CancellationToken, EventSink};
 use crate::model::{CardKey, CardKind, Generation, Layout, LedgerEntry, Outcome};
 use crate::ports::{Lane, RunLog, WritePortal};
 
@@ -49,10 +49,10 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         log: &'a mut L,
         common_defaults: &BTreeMap<CardKind, Layout>,
         options: ExecuteOptions,
-        observer: &'a dyn Observer,
+        events: &'a dyn EventSink,
     ) -> Self {
         Self {
-            progress: RunProgress::new(portal, OutcomeLog::new(log, observer), common_defaults),
+            progress: RunProgress::new(portal, OutcomeLog::new(log, events), common_defaults),
             options,
             in_flight: 0,
             sent: false,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ListedKinds, Observer, observe};
+use super::{EventSink, ListedKinds, observe};
 use crate::model::{
     CardKey, CardKind, CardState, Department, DepartmentId, Identity, KindNames, Layout, Observed,
     Person, Snapshot, UserId,
@@ -44,7 +44,7 @@ pub async fn take_inventory<P: ReadPortal>(
     portal: &P,
     caller: &Identity,
     ListedKinds { kinds, names, .. }: ListedKinds,
-    observer: &dyn Observer,
+    events: &dyn EventSink,
 ) -> Result<CardInventory, PortalError> {
     let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
     let people = portal.people(&PeopleQuery::AllActive).await?;
@@ -61,7 +61,7 @@ pub async fn take_inventory<P: ReadPortal>(
         kinds.iter().map(move |kind| CardKey::personal(user, *kind))
     };
     let targets: Vec<CardKey> = common.chain(people.keys().flat_map(personal)).collect();
-    let snapshot = observe(portal, caller, &targets, observer).await?;
+    let snapshot = observe(portal, caller, &targets, events).await?;
     Ok(CardInventory { people, departments, kinds, names, snapshot })
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Event, Observer};
+use super::{Event, EventSink};
 use crate::model::{
     CardKey, CardKind, CardState, Identity, Layout, Observed, ReadTrust, ReleaseSign, Snapshot,
     TrustEvidence, UnreadableReason, UserId,
@@ -27,16 +27,16 @@ pub async fn observe<P: ReadPortal>(
     portal: &P,
     caller: &Identity,
     targets: &[CardKey],
-    observer: &dyn Observer,
+    events: &dyn EventSink,
 ) -> Result<Snapshot, PortalError> {
     let mut keys = trust_probes_for(targets, caller.user);
     let asked: BTreeSet<CardKey> = keys.iter().copied().collect();
     keys.extend(targets.iter().filter(|key| !asked.contains(key)));
     let common = common_cards_behind(targets);
     keys.extend(common.iter().filter(|key| targets.binary_search(key).is_err()));
-    observer.on_event(Event::Resolved { targets: targets.len() });
+    events.on_event(Event::Resolved { targets: targets.len() });
 
-    let reads = &read_all(portal, &keys, observer).await?;
+    let reads = &read_all(portal, &keys, events).await?;
     let control_reads = control_reads(reads, caller.user);
     let trust = match caller.release_sign {
         ReleaseSign::Trusted(sign) => ReadTrust::Trusted(sign),
@@ -95,13 +95,13 @@ pub(super) fn trust_probes(kinds: &BTreeSet<CardKind>, caller: UserId) -> Vec<Ca
 pub(super) async fn read_all<P: ReadPortal>(
     portal: &P,
     keys: &[CardKey],
-    observer: &dyn Observer,
+    events: &dyn EventSink,
 ) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
     let mut reads = BTreeMap::new();
     let total = keys.len();
     let mut sink = |key: CardKey, read: CardRead| {
         reads.insert(key, read);
-        observer.on_event(Event::Read { done: reads.len(), total });
+        events.on_event(Event::Read { done: reads.len(), total });
     };
     portal.read_cards(keys, &mut sink).await?;
     Ok(reads)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::late_writes::LateWrites;
 use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
-use super::{CancellationToken, Event, Observer};
+use super::{CancellationToken, Event, EventSink};
 use crate::i18n::{Text, english};
 use crate::model::{CardKey, Generation, Layout, LedgerEntry, Outcome, Totals};
 use crate::ports::{Interrupted, JournalRecord, PortalError, RunLog, SetPurpose, StoreError};
@@ -34,26 +34,26 @@ impl From<StoreError> for StopCause {
 /// Record of one run, in memory and on disk.
 pub(super) struct OutcomeLog<'a, L> {
     log: &'a mut L,
-    observer: &'a dyn Observer,
+    events: &'a dyn EventSink,
     outcomes: BTreeMap<CardKey, Outcome>,
     pub(super) late_writes: LateWrites,
     stop_cause: Option<StopCause>,
 }
 
 impl<'a, L: RunLog> OutcomeLog<'a, L> {
-    pub(super) fn new(log: &'a mut L, observer: &'a dyn Observer) -> Self {
+    pub(super) fn new(log: &'a mut L, events: &'a dyn EventSink) -> Self {
         Self {
             log,
-            observer,
+            events,
             outcomes: BTreeMap::new(),
             late_writes: LateWrites::default(),
             stop_cause: None,
         }
     }
 
-    /// Tells the observer.
+    /// Passes a notice on.
     pub(super) fn notice(&self, text: Text) {
-        self.observer.on_event(Event::Notice(text));
+        self.events.on_event(Event::Notice(text));
     }
 
     /// Ends the run for this cause, unless it ends for an earlier one.
@@ -115,7 +115,7 @@ impl<'a, L: RunLog> OutcomeLog<'a, L> {
         for (target, outcome) in settled {
             let Some(outcome) = self.late_writes.hold_back(target, outcome) else { continue };
             records.push(JournalRecord::Completed { target, outcome: outcome.clone() });
-            self.observer.on_event(Event::Completed { target, outcome: outcome.clone() });
+            self.events.on_event(Event::Completed { target, outcome: outcome.clone() });
             self.outcomes.insert(target, outcome);
         }
         if records.is_empty() {

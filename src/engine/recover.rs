@@ -13,7 +13,7 @@ use super::options::{ExecuteOptions, SnapshotAge};
 use super::outcome_log::StopCause;
 use super::salvage::MendedJournal;
 use super::task::{CardTask, Goal, can_become, missing, stored_again_in_part};
-use super::{Event, Observer, TargetOutcome, cancellation};
+use super::{Event, EventSink, TargetOutcome, cancellation};
 use crate::model::{
     CardKey, CardState, Digest, Generation, Identity, Layout, LedgerEntry, Observed, Outcome,
     RunId, Snapshot, Totals, UnreadableReason, UserId,
@@ -191,7 +191,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
     mended: &MendedJournal,
     caller: &Identity,
     settling: Duration,
-    observer: &dyn Observer,
+    events: &dyn EventSink,
 ) -> Result<RecoveryReport, RecoveryError> {
     let records = &mended.records;
     let replay = JournalReplay::from_records(records).ok_or(RecoveryError::NoHeader)?;
@@ -206,7 +206,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
         tokio::time::sleep(settling).await;
         let release_sign = caller.release_sign.or_earlier(evidence_of_run(records));
         let caller = Identity { release_sign, ..caller.clone() };
-        Some(observe(portal, &caller, &indeterminate, observer).await?)
+        Some(observe(portal, &caller, &indeterminate, events).await?)
     };
     let reads = Reads { snapshot };
 
@@ -262,7 +262,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
         let settled = JournalRecord::Completed { target: *key, outcome: outcome.clone() };
         let records: Vec<_> = mended.added.get(key).cloned().into_iter().chain([settled]).collect();
         log.append(&records).await?;
-        observer.on_event(Event::Completed { target: *key, outcome: outcome.clone() });
+        events.on_event(Event::Completed { target: *key, outcome: outcome.clone() });
         outcomes.insert(*key, outcome);
     }
 
@@ -272,7 +272,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
         let (_, stop) = cancellation();
         let options =
             ExecuteOptions { late_writes: settling, ..ExecuteOptions::new(SnapshotAge::ReadAgain) };
-        let mut executor = Executor::new(portal, log, &common_defaults, options, observer);
+        let mut executor = Executor::new(portal, log, &common_defaults, options, events);
         executor.add(again);
         executor.work(&stop).await;
         let stored = executor.into_outcomes().map_err(|end| match end {

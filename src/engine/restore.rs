@@ -10,7 +10,7 @@ use super::options::ExecuteOptions;
 use super::restore_plan::{RestoreDecision, RestorePlan, RestoreTarget};
 use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
 use super::task::{CardTask, Goal};
-use super::{CancellationToken, Event, Observer};
+use super::{CancellationToken, Event, EventSink};
 use crate::model::CardKey;
 use crate::ports::{RunLog, WritePortal};
 
@@ -25,9 +25,9 @@ pub async fn restore<P: WritePortal, L: RunLog>(
     plan: &RestorePlan,
     options: ExecuteOptions,
     stop: &CancellationToken,
-    observer: &dyn Observer,
+    events: &dyn EventSink,
 ) -> Result<ApplyReport, ApplyError> {
-    restore_rest(portal, log, plan, &[], options, stop, observer).await
+    restore_rest(portal, log, plan, &[], options, stop, events).await
 }
 
 /// Executes what is left of a reviewed restore, as [`restore`] does; `beforehand` are the outcomes
@@ -39,13 +39,13 @@ pub async fn restore_rest<P: WritePortal, L: RunLog>(
     beforehand: &[TargetOutcome],
     options: ExecuteOptions,
     stop: &CancellationToken,
-    observer: &dyn Observer,
+    events: &dyn EventSink,
 ) -> Result<ApplyReport, ApplyError> {
-    let mut executor = Executor::new(portal, log, &plan.common_defaults, options, observer);
+    let mut executor = Executor::new(portal, log, &plan.common_defaults, options, events);
     let tasks: Vec<CardTask> =
         plan.actions().filter_map(|target| task(portal, target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
-    observer.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
+    events.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
     executor.add(tasks);
     executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()).await;
     executor.work(stop).await;

@@ -8,7 +8,7 @@ use super::report_model::ReportModel;
 /// Renders the report as a table with a line of headings.
 pub(super) fn render(model: &ReportModel<'_>) -> String {
     let headings: Vec<&str> = model.columns.iter().map(|(heading, _)| *heading).collect();
-    let mut table = Table::new(&headings);
+    let mut table = CsvTable::new(&headings);
     // A row without a word has nothing to tell; it is a check only.
     for row in model.rows.iter().filter(|row| !row.word.is_empty()) {
         table.write(model.columns.iter().map(|(_, field)| escape::csv(&field(model, row))));
@@ -17,9 +17,9 @@ pub(super) fn render(model: &ReportModel<'_>) -> String {
 }
 
 /// Table of quoted fields, in the form of RFC 4180.
-pub(super) struct Table(::csv::Writer<Vec<u8>>);
+pub(super) struct CsvTable(::csv::Writer<Vec<u8>>);
 
-impl Table {
+impl CsvTable {
     /// Returns a table with a line of headings.
     pub(super) fn new(headings: &[&str]) -> Self {
         let mut form = ::csv::WriterBuilder::new();

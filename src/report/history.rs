@@ -44,7 +44,7 @@ impl RunHistory<'_> {
     }
 
     fn csv(&self) -> String {
-        let mut table = csv::Table::new(&[
+        let mut table = csv::CsvTable::new(&[
             "run",
             "command",
             "restores",

@@ -140,7 +140,7 @@ impl Inventory {
         let mut headings = vec!["department", "name", "people"];
         headings.extend(kinds.iter().map(|(kind, _)| kind.as_str()));
         headings.extend(["either", "unread"]);
-        let mut table = csv::Table::new(&headings);
+        let mut table = csv::CsvTable::new(&headings);
         for InventoryLine { department, name, counts } in &self.departments {
             let department = department.map(|id| id.to_string()).unwrap_or_default();
             let of_kinds = counts.by_kind();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::escape::{self, xml_text};
-use super::report_model::{Check, CheckResult, Guards, ReportModel, Row};
+use super::report_model::{CheckResult, CiCheck, Guards, ReportModel, Row};
 use crate::plan::Violation;
 
 /// Every guard: those that hold are test cases too.
@@ -44,7 +44,7 @@ fn suite(model: &ReportModel<'_>, name: &str, cases: impl Iterator<Item = TestCa
     suite
 }
 
-fn guard_check(guards: &Guards<'_>, guard: &'static str) -> Check {
+fn guard_check(guards: &Guards<'_>, guard: &'static str) -> CiCheck {
     let of_guard = |violation: &&Violation| violation.as_str() == guard;
     let lines = |found: Vec<&Violation>| {
         let words =
@@ -58,10 +58,10 @@ fn guard_check(guards: &Guards<'_>, guard: &'static str) -> Check {
         (true, false) => (CheckResult::Passed, format!("acknowledged: {acknowledged}")),
         (true, true) => (CheckResult::Passed, String::new()),
     };
-    Check { class: "recard.guards".to_owned(), name: guard.to_owned(), result, text }
+    CiCheck { class: "recard.guards".to_owned(), name: guard.to_owned(), result, text }
 }
 
-fn test_case(Check { class, name, result, text }: &Check) -> TestCase {
+fn test_case(CiCheck { class, name, result, text }: &CiCheck) -> TestCase {
     let text = xml_text(text);
     let status = match result {
         CheckResult::Passed => TestCaseStatus::success(),

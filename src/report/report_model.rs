@@ -39,7 +39,7 @@ pub(super) struct ReportModel<'a> {
     /// The columns of the rows in a table.
     pub(super) columns: &'static [Column],
     /// Checks that stand in no row.
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Vec<CiCheck>,
     /// What needs attention beside the guards and the rows.
     pub(super) findings: Vec<Finding>,
     /// Why the run ended early, if it did.
@@ -155,7 +155,7 @@ pub(super) enum RowText<'a> {
 }
 
 /// Check, as build servers show it.
-pub(super) struct Check {
+pub(super) struct CiCheck {
     /// The group: a manifest or a file.
     pub(super) class: String,
     /// The name within the group.
@@ -335,7 +335,7 @@ impl<'a> Row<'a> {
     }
 
     /// Returns the check, if the row is one.
-    pub(super) fn check(&self) -> Option<Check> {
+    pub(super) fn check(&self) -> Option<CiCheck> {
         let text = match (self.problem, self.drift, self.word) {
             (Some(problem), ..) => problem_text(self.word, problem),
             (None, Some(kind), _) if kind.is_pending() => format!("{kind}: {}", self.text),
@@ -350,7 +350,7 @@ impl<'a> Row<'a> {
             (None, Some(problem)) => class_and_name(problem),
             (None, None) => ("recard".to_owned(), self.word.to_owned()),
         };
-        Some(Check { class, name, result: self.result?, text })
+        Some(CiCheck { class, name, result: self.result?, text })
     }
 
     fn finding(&self, attention: Attention, place: Option<&SourceLocation>, count: u32) -> Finding {

@@ -14,7 +14,7 @@ use crate::cli::output::Outputs;
 use crate::cli::plan_files;
 use crate::cli::plan_view::{self, ManifestView};
 use crate::cli::run_report;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::sources::{self, LoadedManifests};
 use crate::cli::ui::Ui;
@@ -112,7 +112,7 @@ pub(super) async fn run_with(
     let ui = outputs.ui;
     let session = endpoint.connect(global, ui, interrupt).await?;
     let view = ManifestView::new(manifest);
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let question = Question::new(ui, interrupt, request.auto_approve);
         let approver = ManifestApprover { outputs, session, view: &view, question };
         let observer = CliObserver::new(ui, session);
@@ -129,7 +129,7 @@ pub(super) async fn run_with(
 /// Approval of the plan of manifests at the terminal.
 struct ManifestApprover<'a> {
     outputs: &'a Outputs<'a>,
-    session: &'a Session,
+    session: &'a CliSession,
     view: &'a ManifestView<'a>,
     question: Question<'a>,
 }

@@ -10,7 +10,7 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
 use crate::cli::run_report::write_applied;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::use_cases::{CliObserver, Question, format_time, plan_file_error, refuse_error};
 use crate::cli::{exit, plan_files, plan_view, sources};
@@ -63,7 +63,7 @@ pub(super) async fn run_with(
         .map_err(plan_file_error)?;
     let ui = outputs.ui;
     let session = endpoint.connect(global, ui, interrupt).await?;
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let own_files = manifest.as_ref().map(sources::LoadedManifests::files);
         let own_files = own_files.unwrap_or_default();
         let options = ApplyOptions {
@@ -95,7 +95,7 @@ pub(super) async fn run_with(
 /// Shows what is left of a plan file. It was approved by its review.
 struct PlanFileApprover<'a> {
     outputs: &'a Outputs<'a>,
-    session: &'a Session,
+    session: &'a CliSession,
     file: &'a PlanFile,
     question: Question<'a>,
 }

@@ -4,7 +4,7 @@ use crate::app;
 use crate::cli::args::{CardShowArgs, GlobalArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, use_case_error};
@@ -24,7 +24,7 @@ pub(in crate::cli) async fn run(
         .connect(global, ui, interrupt)
         .await?;
     let kinds = arguments.card.selection();
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let observer = CliObserver::new(ui, session);
         let read = app::person_cards(&session.app, &arguments.user, &kinds, &observer).await;
         read.map_err(|error| use_case_error(session, error))

@@ -10,7 +10,7 @@ use crate::cli::env::{self, WebhookAccess};
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::output;
-use crate::cli::session::{Connection, PortalEndpoint};
+use crate::cli::session::{PortalConnection, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::engine::{KindSelection, diagnose_cards, listed_kinds};
@@ -75,7 +75,7 @@ pub(in crate::cli) async fn run(
 
 /// Runs the checks that need the portal. Each check builds on those before; a check without its
 /// data is left out.
-async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>) {
+async fn portal_checks(ui: &Ui, connection: &PortalConnection, checks: &mut Vec<Check>) {
     let reader = connection.portal.reader();
     let asked_at = SystemClock.now();
     let examination = match reader.diagnose().await {
@@ -234,7 +234,7 @@ fn clock(examination: &PortalDiagnostics, asked: Timestamp, answered: Timestamp)
     )
 }
 
-fn limits(connection: &Connection) -> Check {
+fn limits(connection: &PortalConnection) -> Check {
     let rate = connection.source.rate;
     let level = connection.portal.level();
     let text = match rate {

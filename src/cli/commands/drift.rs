@@ -7,7 +7,7 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
 use crate::cli::plan_view::{self, ManifestView};
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, use_case_error};
@@ -36,7 +36,7 @@ async fn find_drift(
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
     let view = ManifestView::new(&manifest);
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let options = plan_view::ledger_options(&arguments.ledger_args);
         let files = manifest.files();
         let observer = CliObserver::new(outputs.ui, session);

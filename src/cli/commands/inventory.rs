@@ -5,7 +5,7 @@ use crate::app;
 use crate::cli::args::{GlobalArgs, InventoryArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, use_case_error};
@@ -42,7 +42,7 @@ pub(in crate::cli) async fn run(
 /// Reads the cards of all people.
 pub(super) async fn read_cards(
     ui: &Ui,
-    session: &Session,
+    session: &CliSession,
     kinds: &KindSelection,
 ) -> Result<CardInventory, CliError> {
     let taken = app::inventory(&session.app, kinds, &CliObserver::new(ui, session)).await;

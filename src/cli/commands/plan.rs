@@ -11,7 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::next_command;
 use crate::cli::output::Outputs;
 use crate::cli::plan_view::{self, ManifestView};
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::sources::LoadedManifests;
 use crate::cli::ui::Ui;
@@ -81,7 +81,7 @@ pub(super) async fn run_with(
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
     let view = ManifestView::new(manifest);
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let files = manifest.files();
         let set = manifest.set(&files);
         let observer = CliObserver::new(outputs.ui, session);

@@ -4,7 +4,7 @@ use crate::app::{self, RecoverOptions, RecoveredRun};
 use crate::cli::args::{GlobalArgs, RecoverArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, use_case_error};
@@ -28,7 +28,7 @@ async fn recover(
     ui: &Ui,
     global: &GlobalArgs,
     arguments: &RecoverArgs,
-    session: &Session,
+    session: &CliSession,
 ) -> Result<u8, CliError> {
     let options = RecoverOptions {
         run: arguments.run.clone(),

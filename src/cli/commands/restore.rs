@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
 use crate::cli::restore_error::restore_error;
 use crate::cli::restore_report::{with_report, write_restored};
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, Question};
@@ -86,7 +86,7 @@ pub(super) async fn run_with(
     let ui = outputs.ui;
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Write, interrupt).await?;
     let session = endpoint.connect(global, ui, interrupt).await?;
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let question = Question::new(ui, interrupt, request.auto_approve);
         let approver = RestoreApprover { outputs, session, question };
         let observer = CliObserver::new(ui, session);
@@ -104,7 +104,7 @@ pub(super) async fn run_with(
 /// Approval of a restore at the terminal.
 struct RestoreApprover<'a> {
     outputs: &'a Outputs<'a>,
-    session: &'a Session,
+    session: &'a CliSession,
     question: Question<'a>,
 }
 
@@ -137,7 +137,7 @@ impl Approver for RestoreApprover<'_> {
 /// Writes the report of the restore, and returns the exit code.
 fn finish(
     outputs: &Outputs<'_>,
-    session: &Session,
+    session: &CliSession,
     restored: app::RestoredRun,
 ) -> Result<u8, CliError> {
     let held = with_report(session, &restored.planned, HeldTarget::from_restore_plan);

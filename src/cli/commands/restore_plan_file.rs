@@ -8,7 +8,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::use_cases::{CliObserver, Question, format_time, plan_file_error};
 use crate::cli::{exit, plan_files, restore_report};
@@ -38,7 +38,7 @@ pub(super) async fn run_with(
         .map_err(|problem| plan_file_error(problem).of_restore())?;
     let ui = outputs.ui;
     let session = endpoint.connect(global, ui, interrupt).await?;
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let observer = CliObserver::new(ui, session);
         let question = Question::new(ui, interrupt, true);
         let approver = RestorePlanApprover { outputs, session, question };
@@ -65,7 +65,7 @@ pub(super) async fn run_with(
 /// Shows what is left of a restore plan file. It was approved by its review.
 struct RestorePlanApprover<'a> {
     outputs: &'a Outputs<'a>,
-    session: &'a Session,
+    session: &'a CliSession,
     question: Question<'a>,
 }
 

@@ -7,7 +7,7 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
 use crate::cli::restore_error::restore_error;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::use_cases::{CliObserver, use_case_error};
 use crate::cli::{exit, next_command, output, restore_report};
@@ -26,7 +26,7 @@ pub(super) async fn run_with(
     let ui = outputs.ui;
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
     let session = endpoint.connect(global, ui, interrupt).await?;
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let observer = CliObserver::new(ui, session);
         let planned = match app::plan_restore(&session.app, selection, &observer).await {
             Ok(planned) => planned,

@@ -13,7 +13,7 @@ use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
 use crate::cli::plan_files::NamedPlan;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, plan_file_error, use_case_error};
@@ -113,7 +113,7 @@ async fn show_plan(
         return Err(named.with_hint(plan_file_error(problem)));
     }
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let observer = CliObserver::new(outputs.ui, session);
         let review = match &named {
             NamedPlan::Apply(file, _) => {

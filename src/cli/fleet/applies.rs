@@ -11,7 +11,7 @@ use crate::app::{self, ApplyOptions, FinishedRun, PlanFileOptions, PortalRound};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::plan_files;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::signals::INTERRUPTED;
 use crate::cli::sources::manifest_files;
 use crate::cli::use_cases::{plan_file_error, use_case_error};
@@ -326,13 +326,13 @@ async fn apply_one(
     };
     let session = surroundings.connect(&portal, &secret).await?;
     let lock_timeout = surroundings.global.lock_timeout;
-    let work = async |session: &Session| apply_in(session, &file, bytes, lock_timeout).await;
+    let work = async |session: &CliSession| apply_in(session, &file, bytes, lock_timeout).await;
     let applied = session.run_and_close(&surroundings.ui, work).await?;
     Ok(Applied { milliseconds: rows::milliseconds(started), ..applied })
 }
 
 async fn apply_in(
-    session: &Session,
+    session: &CliSession,
     file: &PlanFile,
     bytes: &[u8],
     lock_timeout: Duration,

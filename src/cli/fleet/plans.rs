@@ -8,7 +8,7 @@ use crate::app::{self, ManifestSet, PlanOptions};
 use crate::cli::clock::SystemClock;
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::sources::selection_file;
 use crate::cli::use_cases::use_case_error;
 use crate::i18n::Text;
@@ -79,7 +79,7 @@ pub(in crate::cli) async fn look(
 
 /// Looks for drift on one portal, and fills its row.
 pub(in crate::cli) async fn drift_of_one(
-    session: &Session,
+    session: &CliSession,
     portal: &FleetPortal,
     row: PortalRow,
 ) -> Result<PortalRow, app::Error> {
@@ -135,7 +135,7 @@ async fn look_at(
     let session = surroundings.connect(name, secret).await?;
     let files = manifest_files(declaration);
     let set = ManifestSet { declaration, files: &files };
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let looked = look_in(session, set, look).await;
         looked.map_err(|error| use_case_error(session, error))
     };
@@ -144,7 +144,7 @@ async fn look_at(
 }
 
 async fn look_in(
-    session: &Session,
+    session: &CliSession,
     set: ManifestSet<'_>,
     look: Look,
 ) -> Result<Looked, app::Error> {

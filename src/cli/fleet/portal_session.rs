@@ -1,4 +1,4 @@
-//! Session of one portal of a fleet: its secret, and a listener that prints nothing.
+//! CliSession of one portal of a fleet: its secret, and a listener that prints nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::env;
 use crate::cli::error::CliError;
 use crate::cli::held_portal::HeldPortal;
-use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::session::{CliSession, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::engine::Event;
@@ -40,7 +40,7 @@ impl Surroundings<'_> {
         &self,
         portal: &PortalId,
         secret: &SecretReference,
-    ) -> Result<Session, CliError> {
+    ) -> Result<CliSession, CliError> {
         let (webhook, from) = self.webhook(portal, secret)?;
         let refused = match self.connect_with(webhook.clone(), from).await {
             Err(problem) if problem.rejection == Some(Rejection::Credentials) => problem,
@@ -69,7 +69,11 @@ impl Surroundings<'_> {
         )))
     }
 
-    async fn connect_with(&self, webhook: WebhookUrl, from: String) -> Result<Session, CliError> {
+    async fn connect_with(
+        &self,
+        webhook: WebhookUrl,
+        from: String,
+    ) -> Result<CliSession, CliError> {
         let mut endpoint = PortalEndpoint::new(webhook, from);
         endpoint.total_rate = self.total_rate.clone();
         endpoint.held = self.held.clone();
@@ -79,7 +83,7 @@ impl Surroundings<'_> {
 
 /// Listener of the round of one portal. Its warnings go to the log: a report is of bounded size.
 pub(in crate::cli) struct RoundObserver<'a> {
-    pub(in crate::cli) session: &'a Session,
+    pub(in crate::cli) session: &'a CliSession,
 }
 
 impl Observer for RoundObserver<'_> {

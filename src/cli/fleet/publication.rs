@@ -113,9 +113,9 @@ pub(in crate::cli) async fn keep_signature(
     Ok(stored)
 }
 
-/// Place of the fleet that is to be published.
+/// Source of the fleet that is to be published.
 #[derive(Clone, Copy)]
-pub(in crate::cli) struct Place<'a> {
+pub(in crate::cli) struct PublishedFiles<'a> {
     /// The first of its files.
     pub(in crate::cli) file: &'a Path,
     /// The commit, as it is published.
@@ -129,7 +129,7 @@ pub(in crate::cli) struct Place<'a> {
 pub(in crate::cli) async fn expected(
     stated: Option<&Expectation>,
     head: Option<&FleetHead>,
-    at: Place<'_>,
+    at: PublishedFiles<'_>,
 ) -> Result<Option<Digest>, CliError> {
     let current = head.map(|head| head.revision);
     match (stated, head) {

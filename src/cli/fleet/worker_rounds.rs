@@ -15,7 +15,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::held_portal::HeldPortal;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::use_case_error;
@@ -240,7 +240,7 @@ async fn work(
         }
         Err(failure) => return Err(failure),
     };
-    let work = async |session: &Session| {
+    let work = async |session: &CliSession| {
         let row = match is_only_looked_at {
             true => plans::drift_of_one(session, portal, empty).await,
             false => reconcile(session, portal, empty).await,
@@ -263,7 +263,7 @@ fn is_for_good(rejection: Rejection) -> bool {
 
 /// Recovers interrupted runs, and applies.
 async fn reconcile(
-    session: &Session,
+    session: &CliSession,
     portal: &FleetPortal,
     empty: PortalRow,
 ) -> Result<PortalRow, app::Error> {

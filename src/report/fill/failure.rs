@@ -3,14 +3,14 @@
 use super::columns;
 use crate::i18n::Text;
 use crate::report::report_model::{
-    Check, CheckResult, Finding, FindingLevel, Headline, ReportModel, Row, RowText,
+    CheckResult, CiCheck, Finding, FindingLevel, Headline, ReportModel, Row, RowText,
 };
 use crate::report::subject::FailureReport;
 
 /// Fills the model.
 pub(super) fn fill<'a>(model: ReportModel<'a>, failed: &FailureReport<'a>) -> ReportModel<'a> {
     let row = |word| move |text: &'a Text| Row::message((word, ""), RowText::Of(text));
-    let check = Check {
+    let check = CiCheck {
         class: "recard".to_owned(),
         name: model.purpose.as_str().to_owned(),
         result: CheckResult::Broken("failure"),

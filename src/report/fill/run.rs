@@ -5,7 +5,7 @@ use crate::engine::TargetOutcome;
 use crate::i18n::Text;
 use crate::model::{OutcomeClass, Totals};
 use crate::report::report_model::{
-    About, Attention, Check, CheckResult, Finding, FindingLevel, Headline, ReportModel, Row,
+    About, Attention, CheckResult, CiCheck, Finding, FindingLevel, Headline, ReportModel, Row,
     RowGroup, RowText,
 };
 use crate::report::subject::{HeldTarget, ReportedRun};
@@ -25,7 +25,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, run: &'a ReportedRun<'a>) -> Repo
         let message = format!("the run ended early: {reason}");
         Finding::new(FindingLevel::Error, "stopped", message)
     });
-    let end = run.stopped.map(|reason| Check {
+    let end = run.stopped.map(|reason| CiCheck {
         class: "recard".to_owned(),
         name: "the run came to its end".to_owned(),
         result: CheckResult::Broken("stopped"),

@@ -3,7 +3,7 @@
 use super::columns;
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::report::report_model::{
-    About, Check, CheckResult, Finding, Headline, ReportModel, Row, RowText,
+    About, CheckResult, CiCheck, Finding, Headline, ReportModel, Row, RowText,
 };
 use crate::report::subject::{ValidationReport, warnings};
 
@@ -22,7 +22,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, checked: &ValidationReport<'a>) -
             found.is_error() && found.place().is_some_and(|place| place.file == source.name)
         })
     };
-    let valid = |source: &Source| Check {
+    let valid = |source: &Source| CiCheck {
         class: source.name.to_string(),
         name: "is valid".to_owned(),
         result: CheckResult::Passed,

@@ -5,12 +5,12 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use crate::records::fleet::{FleetReport, PortalOutcome};
-use crate::report::csv::Table;
+use crate::report::csv::CsvTable;
 use crate::report::escape::{self, xml_text};
 
 /// Renders the report as a table.
 pub(super) fn csv(report: &FleetReport) -> String {
-    let mut table = Table::new(&[
+    let mut table = CsvTable::new(&[
         "portal",
         "wave",
         "outcome",

@@ -78,7 +78,8 @@ async fn publish(
         .hint(tr!("to begin it anew: --expect {}", head.revision)));
     }
     let stored = publication::keep_signature(&state, &mut revision).await?;
-    let at = publication::Place { file: &file, commit: publisher.commit.as_deref(), is_dirty };
+    let at =
+        publication::PublishedFiles { file: &file, commit: publisher.commit.as_deref(), is_dirty };
     let expected = publication::expected(arguments.expect.as_ref(), head, at).await;
     if let Some(head) = head.filter(|_| is_current && expected.is_err()) {
         if stored == revision.signature {

@@ -1,4 +1,4 @@
-//! Events of the engine's work, for progress bars and logs. No result depends on an observer.
+//! Events of the engine's work, for progress bars and logs. No result depends on a sink.
 
 use crate::i18n::Text;
 use crate::model::{CardKey, Outcome};
@@ -37,12 +37,12 @@ pub enum Event {
 }
 
 /// Receiver of events.
-pub trait Observer: Send + Sync {
+pub trait EventSink: Send + Sync {
     /// Takes one event. Must not block.
     fn on_event(&self, event: Event);
 }
 
-impl<F: Fn(Event) + Send + Sync> Observer for F {
+impl<F: Fn(Event) + Send + Sync> EventSink for F {
     fn on_event(&self, event: Event) {
         self(event);
     }
