@@ -93,11 +93,19 @@ pub(super) fn named_portal(global: &GlobalArgs) -> Result<Option<PortalId>, CliE
 
 /// Returns the store of the portal that the command line or the environment names.
 pub(super) async fn store(global: &GlobalArgs) -> Result<Store, CliError> {
+    let store = store_as_it_is(global)?;
+    store.refuse_moved().await?;
+    Ok(store)
+}
+
+/// Returns the store of the portal that the command line or the environment names, also if it has
+/// moved.
+pub(super) fn store_as_it_is(global: &GlobalArgs) -> Result<Store, CliError> {
     let portal = match named_portal(global)? {
         Some(portal) => portal,
         None => env::webhook(WebhookAccess::Read, global.webhook_url_file.as_deref())?.0.portal(),
     };
-    Ok(Store::open_current(&global.store, &portal).await?)
+    Ok(Store::open(&global.store, &portal)?)
 }
 
 fn unknown_portal(portal: &str) -> CliError {

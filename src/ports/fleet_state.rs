@@ -13,8 +13,9 @@
 //! # Laws
 //!
 //! 1. Of several publications that expect the same revision, exactly one succeeds; the others
-//!    answer [`Published::Overtaken`] and change nothing. Nor does one with a portal of another
-//!    fleet change anything.
+//!    answer [`Published::Overtaken`] and change nothing. The one that succeeded changes nothing
+//!    either if it comes once more, and answers [`Published::Current`]. Nor does one with a portal
+//!    of another fleet change anything.
 //! 2. A publication is one step: head, first wave and portals change together or not at all.
 //! 3. A change of a rollout is made only if the rollout is still at the step that it was decided
 //!    on; else nothing changes.
@@ -174,6 +175,21 @@ pub enum Published {
     OfAnotherFleet(PortalId, String),
 }
 
+impl Published {
+    /// Returns the answer to a publication that changes nothing: the current revision is not the
+    /// expected one. `None` if it is.
+    pub fn without_change(publication: &Publication, head: Option<&FleetHead>) -> Option<Self> {
+        let current = head.map(|head| head.revision);
+        if current == publication.expected {
+            return None;
+        }
+        Some(match head.filter(|head| head.is_of(publication)) {
+            Some(head) => Self::Current(Box::new(head.clone())),
+            None => Self::Overtaken(current),
+        })
+    }
+}
+
 /// Current revision of a fleet, and its rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetHead {
@@ -211,7 +227,7 @@ impl FleetHead {
         let same = before.map(|(before, _)| before);
         let same = same.filter(|before| before.revision == publication.revision);
         if let Some(same) = same
-            && !matches!(same.rollout.state, RolloutState::Halted { .. })
+            && !same.is_halted()
         {
             return Self { publisher: publication.publisher.clone(), ..same.clone() };
         }
@@ -243,6 +259,25 @@ impl FleetHead {
             portals: u32::try_from(publication.portals.len()).unwrap_or(u32::MAX),
             rollout,
         }
+    }
+
+    /// Returns the revision that the current one replaced, by a publication or a rollback.
+    pub fn replaced(&self) -> Option<Digest> {
+        self.withdrawn.or(self.previous)
+    }
+
+    /// Returns `true` if the rollout is halted.
+    pub fn is_halted(&self) -> bool {
+        matches!(self.rollout.state, RolloutState::Halted { .. })
+    }
+
+    /// Returns `true` if a publication is the one that made this head, once more: its answer was
+    /// lost. A halted rollout is not begun anew by chance.
+    pub fn is_of(&self, publication: &Publication) -> bool {
+        self.revision == publication.revision
+            && self.replaced() == publication.expected
+            && publication.withdrawn.is_none_or(|withdrawn| self.withdrawn == Some(withdrawn))
+            && !self.is_halted()
     }
 
     /// Returns the step of the rollout.

@@ -264,9 +264,9 @@ impl Files<'_> {
     fn publish(&self, publication: &Publication, now: Timestamp) -> Result<Published, StoreError> {
         let _held = self.lock()?;
         let before = self.read_head(&publication.fleet)?;
-        let current = before.as_ref().map(|record| record.head.revision);
-        if current != publication.expected {
-            return Ok(Published::Overtaken(current));
+        let head = before.as_ref().map(|record| &record.head);
+        if let Some(answer) = Published::without_change(publication, head) {
+            return Ok(answer);
         }
         for (_, other) in self.heads()? {
             let other = other?;

@@ -218,13 +218,12 @@ impl FleetState for PostgresFleets {
     }
 
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
-        let Publication { fleet, revision, document, expected, withdrawn, .. } = publication;
+        let Publication { fleet, revision, document, withdrawn, .. } = publication;
         let transaction = self.database.begin("read committed").await?;
         transaction.query(ONE_AT_A_TIME, &[]).await?;
         let (before, now) = self.head(&transaction, fleet).await?;
-        let current = before.as_ref().map(|before| before.revision);
-        if current != *expected {
-            return Ok(Published::Overtaken(current));
+        if let Some(answer) = Published::without_change(publication, before.as_ref()) {
+            return Ok(answer);
         }
         let arrays = PortalArrays::new(&publication.portals);
         let other = self.of_another_fleet(&transaction, publication, &arrays.names).await?;

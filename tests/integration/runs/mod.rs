@@ -13,6 +13,7 @@ mod fleet_modes;
 mod fleet_outcomes;
 #[cfg(unix)]
 mod fleet_publications;
+mod fleet_retries;
 mod fleet_revisions;
 mod fleet_selection;
 mod fleets;

@@ -139,6 +139,11 @@ async fn of_several_publications_one_succeeds(world: &impl FleetWorld) {
             let expected = (text == winner).then(|| text.as_bytes().to_vec());
             assert_eq!(document, expected, "a revision that was not published is not kept");
         }
+        // The answer to the winner may have been lost.
+        let again = publication(law, winner, &[0, 1], before.as_deref());
+        let end = world.state().publish(&again).await.unwrap();
+        assert_eq!(end, Published::Current(Box::new(found.head.clone())));
+        assert_eq!(view(world, law).await.head, found.head);
         // What lost once does not win later.
         let late = publication(law, "late", &[0, 1], before.as_deref());
         let end = world.state().publish(&late).await.unwrap();
@@ -210,6 +215,8 @@ async fn publication_of_the_same_revision_begins_a_halted_rollout_anew(world: &i
     assert!(
         matches!(halted.rollout.state, RolloutState::Halted { cause: ref one, .. } if *one == cause)
     );
+    let end = world.state().publish(&publication(law, "again 2", &[0, 1], Some("again 1"))).await;
+    assert_eq!(end.unwrap(), Published::Overtaken(Some(digest("again 2"))), "not by chance");
     let mut again = publication(law, "again 2", &[0, 1], Some("again 2"));
     again.document = b"again 2, signed".to_vec();
     let head = publish(world, &again).await;

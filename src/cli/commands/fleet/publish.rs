@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::cli::args::{FleetPublishArgs, GlobalArgs};
+use crate::cli::args::{Expectation, FleetPublishArgs, GlobalArgs};
 use crate::cli::error::CliError;
 use crate::cli::fleet::files::{self, FleetOnDisk};
 use crate::cli::fleet::{
@@ -14,7 +14,7 @@ use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::{env, exit, sources};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::ports::{FleetHead, FleetState as _, Publisher, RolloutState};
+use crate::ports::{FleetHead, FleetState as _, Publisher};
 use crate::records::fleet::FleetRevision;
 use crate::report::Purpose;
 
@@ -69,8 +69,8 @@ async fn publish(
     let view = state.view(&fleet.name).await?;
     let head = view.as_ref().map(|view| &view.head);
     let is_current = head.is_some_and(|head| head.revision == revision.digest);
-    if let Some(head) = head.filter(|head| is_current && is_halted(head))
-        && arguments.expect.is_none()
+    if let Some(head) = head.filter(|head| is_current && head.is_halted())
+        && arguments.expect != Some(Expectation::Revision(head.revision))
     {
         return Err(CliError::refused(tr!(
             "the rollout of this very revision is halted; nothing was published"
@@ -81,7 +81,11 @@ async fn publish(
     let at =
         publication::PublishedFiles { file: &file, commit: publisher.commit.as_deref(), is_dirty };
     let expected = publication::expected(arguments.expect.as_ref(), head, at).await;
-    if let Some(head) = head.filter(|_| is_current && expected.is_err()) {
+    // The answer to an earlier try may have been lost.
+    let is_repeated = |head: &FleetHead| {
+        arguments.expect.is_some() && expected.as_ref().ok() == Some(&head.replaced())
+    };
+    if let Some(head) = head.filter(|head| is_current && (expected.is_err() || is_repeated(head))) {
         if stored == revision.signature {
             outputs.ui.note(tr!("this revision is the current one already"));
         } else {
@@ -130,8 +134,4 @@ fn show_problems(
     }
     sources::show(outputs.ui, &problems, &loaded.sources);
     Ok(())
-}
-
-fn is_halted(head: &FleetHead) -> bool {
-    matches!(head.rollout.state, RolloutState::Halted { .. })
 }

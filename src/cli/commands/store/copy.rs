@@ -16,9 +16,15 @@ pub(super) async fn run(
     global: &GlobalArgs,
     arguments: &StoreCopyArgs,
 ) -> Result<u8, CliError> {
-    let from = session::store(global).await?;
+    let from = session::store_as_it_is(global)?;
     // What is sealed here is sealed there.
     let to = env::located(arguments.to.clone(), global.backup_key_file.as_deref())?;
+    if from.moved_to().await? == Some(to.to_string()) {
+        // The answer to an earlier try was lost.
+        ui.note(tr!("the records of {portal} are in {to} already", portal = from.portal(), to));
+        return Ok(exit::DONE);
+    }
+    from.refuse_moved().await?;
     let target = Store::open(&to, from.portal())?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let owner = env::origin().lock_owner("store copy", clock.now());

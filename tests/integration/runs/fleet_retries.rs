@@ -1,0 +1,46 @@
+//! Fleet commands that are run again, or over a portal whose files are damaged.
+
+use recard::ports::{HaltCause, RolloutChange};
+use serde_json::json;
+
+use super::fleet_revisions::{CARD, Fleet};
+
+#[tokio::test]
+async fn fleet_publish_that_is_repeated_after_a_lost_answer_is_current_already() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    let repeated = async |expect: &str| {
+        let before = fleet.view().await.head;
+        for _ in 0..2 {
+            let (again, report) = fleet.publish(&["--expect", expect]);
+            assert_eq!((again.code, &report["rollout"]["state"]), (0, &json!("running")));
+            assert!(again.stderr.contains("is the current one already"), "{again:?}");
+        }
+        assert_eq!(fleet.view().await.head, before, "nothing was changed");
+    };
+    assert_eq!(fleet.publish(&["--expect", "none"]).0.code, 0);
+    repeated("none").await;
+    let first = fleet.current();
+    fleet.0.file("card.yaml", &CARD.replace("[8, 12]", "[8, 12, 14]"));
+    assert_eq!(fleet.publish(&["--expect", &first]).0.code, 0);
+    repeated(&first).await;
+    for wrong in ["none", &format!("sha256:{}", "0f".repeat(32))] {
+        assert_eq!(fleet.publish(&["--expect", wrong]).0.code, 4, "{wrong}");
+    }
+    let (by, reason) = (String::new(), "calls".to_owned());
+    fleet.change(RolloutChange::Halt(HaltCause::Command { by, reason })).await;
+    let (halted, _) = fleet.publish(&["--expect", &first]);
+    assert_eq!(halted.code, 4);
+    assert!(halted.stderr.contains("this very revision is halted"), "{halted:?}");
+}
+
+#[tokio::test]
+async fn store_copy_that_is_repeated_after_a_lost_answer_is_done_already() {
+    let fleet = Fleet::new(&["alpha"]);
+    let copy = |to: &str| fleet.0.run(&["store", "copy", "--portal", "alpha.example", "--to", to]);
+    let first = copy("other");
+    assert_eq!(first.code, 0, "{first:?}");
+    let again = copy("other");
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.stderr.contains("are in other already"), "{again:?}");
+    assert_eq!(copy("third").code, 1);
+}
