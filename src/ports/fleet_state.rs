@@ -90,11 +90,12 @@ pub trait FleetState: Send + Sync {
         &self,
     ) -> impl Future<Output = Result<BTreeMap<PortalId, CommandPause>, StoreError>> + Send;
 
-    /// Frees parked portals and makes them due. Returns those that were parked.
+    /// Frees parked portals and makes them due. Returns those that were parked, and those that
+    /// cannot be freed with the reason: they do not stop the others.
     fn retry(
         &self,
         portals: &[PortalId],
-    ) -> impl Future<Output = Result<Vec<PortalId>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RetriedPortal>, StoreError>> + Send;
 
     /// Returns the workers that have not signed off, and gave a sign of life within the last hour,
     /// sorted by id.
@@ -103,6 +104,9 @@ pub trait FleetState: Send + Sync {
 
 /// Name of a fleet, and its head or the reason why that cannot be read.
 pub type NamedHead = (String, Result<FleetHead, StoreError>);
+
+/// Portal that was parked, or the reason why it cannot be freed.
+pub type RetriedPortal = (PortalId, Result<(), StoreError>);
 
 /// Sign of life of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,8 @@ mod work_queue;
 
 pub use fleet_state::{
     CommandPause, DeclaredPause, FleetHead, FleetState, FleetView, NamedHead, Parked, PortalState,
-    Publication, Published, PublishedPortal, Publisher, QueueState, RevisionRounds, WorkerSign,
+    Publication, Published, PublishedPortal, Publisher, QueueState, RetriedPortal, RevisionRounds,
+    WorkerSign,
 };
 pub use lease_permit::{LeasePermit, Moment};
 pub use permit::{NoPermit, Permit};

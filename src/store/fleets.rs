@@ -10,7 +10,7 @@ use super::postgres::PostgresFleets;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
     Clock, CommandPause, FleetState, FleetView, NamedHead, Publication, Published, QueueState,
-    RolloutChange, RolloutStep, StoreError, WorkerSign,
+    RetriedPortal, RolloutChange, RolloutStep, StoreError, WorkerSign,
 };
 
 /// State of the fleets of a store.
@@ -125,7 +125,7 @@ impl FleetState for Fleets {
         either!(self, medium => medium.pauses().await)
     }
 
-    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
+    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<RetriedPortal>, StoreError> {
         either!(self, medium => medium.retry(portals).await)
     }
 

@@ -26,11 +26,12 @@ use super::file::{
 use super::held_file::HeldFile;
 use super::lock;
 use super::paths::{StorePaths, make_root};
-use super::queue::{read_queue_row, write_queue_row};
+use super::queue::{is_failing, retry, state_of_row};
 use crate::model::{Digest, PortalId};
 use crate::ports::{
     Clock, CommandPause, FleetHead, FleetState, FleetView, LockOwner, NamedHead, PortalState,
-    Publication, Published, QueueState, RolloutChange, RolloutStep, StoreError, Worker, WorkerSign,
+    Publication, Published, QueueState, RetriedPortal, RolloutChange, RolloutStep, StoreError,
+    Worker, WorkerSign,
 };
 use crate::records::FormatError;
 use crate::records::fleet::{FleetRecord, StoredPortal, decode_pause, encode_pause};
@@ -94,7 +95,7 @@ impl FolderFleets {
         let portals = portals.to_owned();
         self.run(move |files, now| {
             let state = |portal: PortalId| {
-                let state = files.queue_state(&portal, now)?;
+                let state = state_of_row(files.root, &portal, now)?;
                 Some((portal, state))
             };
             Ok(portals.into_iter().filter_map(state).collect())
@@ -156,7 +157,9 @@ impl FleetState for FolderFleets {
     ) -> Result<(), StoreError> {
         let (portals, pause) = (portals.to_owned(), pause.cloned());
         self.run(move |files, _| {
-            portals.iter().try_for_each(|portal| files.set_pause(portal, pause.as_ref()))
+            // A file that cannot be written leaves no other portal unpaused.
+            let set = portals.iter().map(|portal| files.set_pause(portal, pause.as_ref()));
+            set.collect::<Vec<_>>().into_iter().collect()
         })
         .await
     }
@@ -165,20 +168,13 @@ impl FleetState for FolderFleets {
         self.run(|files, now| files.pauses(now)).await
     }
 
-    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
+    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<RetriedPortal>, StoreError> {
         let portals = portals.to_owned();
         self.run(move |files, now| {
-            let mut freed = Vec::new();
-            for portal in portals {
-                let row = read_queue_row(files.root, &portal)?;
-                // A row that is not parked is the worker's alone.
-                let Some(mut row) = row.filter(|row| row.state.parked.is_some()) else { continue };
-                row.state = QueueState { parked: None, attempts: 0, due: Some(now), ..row.state };
-                row.changed = now;
-                write_queue_row(files.root, &portal, &row)?;
-                freed.push(portal);
-            }
-            Ok(freed)
+            let retried =
+                |portal: PortalId| Some((retry(files.root, &portal, now).transpose()?, portal));
+            let retried = portals.into_iter().filter_map(retried);
+            Ok(retried.map(|(freed, portal)| (portal, freed)).collect())
         })
         .await
     }
@@ -305,7 +301,7 @@ impl Files<'_> {
             let waiting = behind.copied().unwrap_or(earlier);
             let portal = StoredPortal {
                 revision: if is_open { Some(publication.revision) } else { waiting },
-                failed_before: is_open && self.is_failing(&published.portal),
+                failed_before: is_open && is_failing(self.root, &published.portal),
                 published: published.clone(),
             };
             portals.insert(published.portal.clone(), portal);
@@ -331,21 +327,12 @@ impl Files<'_> {
             for (name, portal) in &mut record.portals {
                 if portal.published.wave == *wave {
                     portal.revision = Some(record.head.revision);
-                    portal.failed_before = self.is_failing(name);
+                    portal.failed_before = is_failing(self.root, name);
                 }
             }
         }
         self.write_head(&record)?;
         Ok(true)
-    }
-
-    /// Returns `true` if the last round of a portal failed, or it is parked, or its row cannot be
-    /// read.
-    fn is_failing(&self, portal: &PortalId) -> bool {
-        let row = read_queue_row(self.root, portal);
-        row.map_or(true, |row| {
-            row.is_some_and(|row| row.state.failures > 0 || row.state.parked.is_some())
-        })
     }
 
     fn view(&self, fleet: &str, now: Timestamp) -> Result<Option<FleetView>, StoreError> {
@@ -360,22 +347,10 @@ impl Files<'_> {
                 revision,
                 failed_before,
                 pause: self.read_pause(&name, now),
-                queue: self.queue_state(&name, now).unwrap_or_default(),
+                queue: state_of_row(self.root, &name, now).unwrap_or_default(),
             });
         }
         Ok(Some(FleetView { now, head, portals: all }))
-    }
-
-    /// Returns what the queue keeps of a portal. A worker whose lease has ended holds nothing. A
-    /// row that cannot be read is that of a failing portal, and stops no other one.
-    fn queue_state(&self, portal: &PortalId, now: Timestamp) -> Option<QueueState> {
-        let Ok(row) = read_queue_row(self.root, portal) else {
-            return Some(QueueState { failures: 1, ..QueueState::default() });
-        };
-        row.map(|row| QueueState {
-            worker: row.state.worker.filter(|_| row.claim.is_some_and(|(_, until)| now < until)),
-            ..row.state
-        })
     }
 
     /// Returns the pause of a portal. One that cannot be read holds.

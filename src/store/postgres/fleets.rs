@@ -17,7 +17,7 @@ use super::transaction::Transaction;
 use crate::model::{Digest, PortalId};
 use crate::ports::{
     CommandPause, FleetHead, FleetState, FleetView, NamedHead, Publication, Published,
-    RolloutChange, RolloutStep, StoreError, Worker, WorkerSign,
+    RetriedPortal, RolloutChange, RolloutStep, StoreError, Worker, WorkerSign,
 };
 use crate::records::FormatError;
 use crate::records::fleet::FleetRecord;
@@ -350,7 +350,7 @@ impl FleetState for PostgresFleets {
         rows.iter().filter_map(|row| pause(row).transpose()).collect()
     }
 
-    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<PortalId>, StoreError> {
+    async fn retry(&self, portals: &[PortalId]) -> Result<Vec<RetriedPortal>, StoreError> {
         let names: Vec<&str> = portals.iter().map(PortalId::as_str).collect();
         let text = "update recard.portal set parked = null, parked_at = null, attempts = 0, \
                     due = now() where portal = any($1) and parked is not null returning portal";
@@ -360,7 +360,7 @@ impl FleetState for PostgresFleets {
             .map(|row| portal(&self.database, self.database.column::<&str>(row, "portal")?));
         let mut freed: Vec<PortalId> = freed.collect::<Result<_, _>>()?;
         freed.sort();
-        Ok(freed)
+        Ok(freed.into_iter().map(|portal| (portal, Ok(()))).collect())
     }
 
     async fn workers(&self) -> Result<Vec<WorkerSign>, StoreError> {

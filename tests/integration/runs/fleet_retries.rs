@@ -1,6 +1,8 @@
 //! Fleet commands that are run again, or over a portal whose files are damaged.
 
-use recard::ports::{HaltCause, RolloutChange};
+use recard::model::PortalId;
+use recard::ports::{HaltCause, ParkReason, Parked, RolloutChange};
+use recard::store::{read_queue_row, write_queue_row, write_whole};
 use serde_json::json;
 
 use super::fleet_revisions::{CARD, Fleet};
@@ -31,6 +33,26 @@ async fn fleet_publish_that_is_repeated_after_a_lost_answer_is_current_already()
     let (halted, _) = fleet.publish(&["--expect", &first]);
     assert_eq!(halted.code, 4);
     assert!(halted.stderr.contains("this very revision is halted"), "{halted:?}");
+}
+
+#[tokio::test]
+async fn fleet_retry_passes_a_damaged_row_and_status_tells_that_it_needs_a_person() {
+    let fleet = Fleet::new(&["alpha", "beta", "gamma"]);
+    fleet.publish(&[]);
+    let root = fleet.0.at(".recard");
+    for portal in ["alpha.example", "beta.example", "gamma.example"] {
+        let portal = PortalId::new(portal).unwrap();
+        let mut row = read_queue_row(&root, &portal).unwrap().unwrap_or_default();
+        row.state.parked = Some(Parked { at: row.changed, reason: ParkReason::Deaths(3) });
+        write_queue_row(&root, &portal, &row).unwrap();
+    }
+    let damaged = PortalId::new("beta.example").unwrap();
+    let path = root.join("portals").join(damaged.folder_name()).join("queue.json");
+    write_whole(&path, b"nonsense").unwrap();
+    let (freed, _) = fleet.run("retry", &["-l", "ring in (canary,rest)"]);
+    assert_eq!((freed.code, &*freed.stdout), (3, "2 portals are no longer parked\n"), "{freed:?}");
+    assert!(freed.stderr.contains("beta.example cannot be freed"), "{freed:?}");
+    assert!(freed.stderr.contains("queue.json is damaged"), "{freed:?}");
 }
 
 #[tokio::test]

@@ -125,6 +125,10 @@ async fn folder_with_damaged_files_of_a_portal_leaves_the_others_as_they_are() {
     let pauses = world.state.pauses().await.unwrap();
     assert!(pauses[&damaged].reason.contains("pause.json is damaged"), "{pauses:?}");
     assert_eq!(pauses.len(), 1);
+    world.park(&whole).await;
+    let freed = world.state.retry(&[damaged.clone(), whole.clone()]).await.unwrap();
+    let [(_, Err(StoreError::Damaged { .. })), (other, Ok(()))] = &freed[..] else { panic!() };
+    assert_eq!(*other, whole);
     world.state.set_pause(&[damaged], None).await.unwrap();
     assert!(world.state.pauses().await.unwrap().is_empty());
 }

@@ -102,12 +102,20 @@ pub(super) async fn retry(
         let portals = chosen(&state, arguments).await?;
         Ok(state.retry(&portals).await?)
     };
-    let freed = interrupt.unless_cancelled(work).await?;
+    let retried = interrupt.unless_cancelled(work).await?;
+    let number = retried.iter().filter(|(_, freed)| freed.is_ok()).count();
     ui.changed(&format!(
         "{}\n",
-        tr!("{n} portal is no longer parked" | "{n} portals are no longer parked" % freed.len())
+        tr!("{n} portal is no longer parked" | "{n} portals are no longer parked" % number)
     ))?;
-    Ok(exit::DONE)
+    let mut code = exit::DONE;
+    for (portal, freed) in retried {
+        if let Err(problem) = freed {
+            ui.fail(&CliError::from(problem).context(tr!("{portal} cannot be freed", portal)));
+            code = exit::PARTIAL;
+        }
+    }
+    Ok(code)
 }
 
 /// Returns the portals of a command: those that it names, or those of the published fleet with the

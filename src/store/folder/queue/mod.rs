@@ -5,8 +5,10 @@
 //! reads the files of parked portals again.
 
 mod rows;
+mod states;
 
 pub use rows::{QueuePortal, QueueRows};
+pub(super) use states::{is_failing, retry, state_of_row};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

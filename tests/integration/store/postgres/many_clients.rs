@@ -117,7 +117,7 @@ async fn use_queue(database: &TestDatabase) {
     let parked = queue.park(&claims[1], &ParkReason::Deaths(3)).await.unwrap();
     assert_eq!(parked, ClaimState::Current);
     let freed = fleets.retry(std::slice::from_ref(&claims[1].portal)).await.unwrap();
-    assert_eq!(freed, [claims[1].portal.clone()]);
+    assert!(matches!(&freed[..], [(portal, Ok(()))] if *portal == claims[1].portal), "{freed:?}");
     queue.sign_off(&worker).await.unwrap();
 }
 
