@@ -281,6 +281,9 @@ pub enum ParkReason {
     WebhookRefused(SecretMark),
     /// The recovery of an interrupted run needs a person. The text is the problem, in English.
     RecoveryNeedsPerson(String),
+    /// The row of the portal in the queue is damaged. It is never written with this reason: the
+    /// state shows it. The text is the problem.
+    UnreadableRow(String),
 }
 
 /// Salted digest of a secret, by which another secret in its place is told.

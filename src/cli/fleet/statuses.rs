@@ -151,6 +151,10 @@ pub(in crate::cli) fn park_reason(reason: &ParkReason) -> Text {
         ParkReason::RecoveryNeedsPerson(problem) => {
             tr!("the recovery of a run needs a person: {problem}", problem)
         }
+        ParkReason::UnreadableRow(problem) => tr!(
+            "its row in the work queue cannot be read, so that no worker takes it: {problem}; once the file is kept elsewhere, it begins anew",
+            problem
+        ),
     }
 }
 

@@ -152,7 +152,9 @@ impl From<ParkReason> for ParkReasonV1 {
             ParkReason::WebhookRefused(SecretMark { salt, digest }) => {
                 Self::WebhookRefused { salt, digest }
             }
-            ParkReason::RecoveryNeedsPerson(problem) => Self::RecoveryNeedsPerson(problem),
+            ParkReason::RecoveryNeedsPerson(problem) | ParkReason::UnreadableRow(problem) => {
+                Self::RecoveryNeedsPerson(problem)
+            }
         }
     }
 }

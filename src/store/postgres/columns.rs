@@ -32,7 +32,7 @@ impl<'a> ParkColumns<'a> {
                 digest: Some(mark.digest.to_string()),
                 ..Self::default()
             },
-            ParkReason::RecoveryNeedsPerson(problem) => {
+            ParkReason::RecoveryNeedsPerson(problem) | ParkReason::UnreadableRow(problem) => {
                 Self { kind: "recovery", text: Some(problem), ..Self::default() }
             }
         }

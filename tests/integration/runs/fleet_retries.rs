@@ -53,6 +53,15 @@ async fn fleet_retry_passes_a_damaged_row_and_status_tells_that_it_needs_a_perso
     assert_eq!((freed.code, &*freed.stdout), (3, "2 portals are no longer parked\n"), "{freed:?}");
     assert!(freed.stderr.contains("beta.example cannot be freed"), "{freed:?}");
     assert!(freed.stderr.contains("queue.json is damaged"), "{freed:?}");
+    let (status, report) = fleet.run("status", &[]);
+    assert_eq!((status.code, &report["portals"][1]["outcome"]), (3, &json!("parked")));
+    assert!(status.stdout.contains("its row in the work queue cannot be read"), "{status:?}");
+    // The wave of the canary does not wait for it, and that of the portal does not either.
+    fleet.change(RolloutChange::Open(1)).await;
+    let waves = &fleet.run("status", &[]).1["rollout"]["waves"];
+    assert_eq!((&waves[1]["portals"], &waves[1]["counted"]), (&json!(2), &json!(1)), "{waves}");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(fleet.run("status", &[]).0.code, 0);
 }
 
 #[tokio::test]

@@ -116,6 +116,8 @@ async fn folder_with_damaged_files_of_a_portal_leaves_the_others_as_they_are() {
     }
     world.state.publish(&publication).await.unwrap();
     let view = world.state.view(&publication.fleet).await.unwrap().unwrap();
+    let parked = view.portals[0].queue.parked.as_ref().map(|parked| &parked.reason);
+    assert!(matches!(parked, Some(ParkReason::UnreadableRow(_))), "{parked:?}");
     let told = |number: usize| {
         let portal = &view.portals[number];
         (portal.is_paused(view.now), portal.queue.failures, portal.failed_before)

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use super::{read_queue_row, write_queue_row};
 use crate::model::PortalId;
-use crate::ports::{QueueState, StoreError};
+use crate::ports::{ParkReason, Parked, QueueState, StoreError};
 
 /// Returns what the queue keeps of a portal. A worker whose lease has ended holds nothing. A row
-/// that cannot be read is that of a failing portal, and stops no other one.
+/// that cannot be read is that of a failing portal, and stops no other one. One that is damaged
+/// waits for a person, as a parked portal does.
 pub(in crate::store::folder) fn state_of_row(
     root: &Path,
     portal: &PortalId,
@@ -17,8 +18,11 @@ pub(in crate::store::folder) fn state_of_row(
 ) -> Option<QueueState> {
     let row = match read_queue_row(root, portal) {
         Ok(row) => row?,
-        Err(_) => {
-            return Some(QueueState { failures: 1, ..QueueState::default() });
+        Err(problem) => {
+            let is_damaged = matches!(problem, StoreError::Damaged { .. });
+            let reason = ParkReason::UnreadableRow(problem.to_string());
+            let parked = is_damaged.then_some(Parked { at: now, reason });
+            return Some(QueueState { failures: 1, parked, ..QueueState::default() });
         }
     };
     let worker = row.state.worker.filter(|_| row.claim.is_some_and(|(_, until)| now < until));
