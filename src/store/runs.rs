@@ -1,10 +1,10 @@
 //! Summary of a run's journal, and the search for an interrupted run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::salvage::WholeLines;
 use super::{Store, journal};
-use crate::model::{CardKey, Outcome, RunId, Totals};
+use crate::model::{CardKey, Outcome, OutcomeClass, RunId, Totals, UserId};
 use crate::ports::{Interrupted, JournalRecord, RunHeader, StoreError};
 use crate::records::RunReport;
 
@@ -106,6 +106,28 @@ impl Store {
             }
         }
         Ok(None)
+    }
+
+    /// Returns the people whose cards the last run has reset, if it is one of this actor. A run
+    /// that was cut counts with the one that continues it. A journal that cannot be read ends the
+    /// count.
+    ///
+    /// # Errors
+    ///
+    /// If the runs cannot be listed.
+    pub async fn people_reset_by(&self, actor: &str) -> Result<BTreeSet<UserId>, StoreError> {
+        let mut people = BTreeSet::new();
+        for (index, run) in self.run_ids().await?.iter().rev().enumerate() {
+            let Ok(summary) = self.summary(run).await else { break };
+            let is_whole = summary.end == RunEnd::Closed(Interrupted::No);
+            if summary.header.actor != actor || (index > 0 && is_whole) {
+                break;
+            }
+            let done = summary.settled.iter();
+            let done = done.filter(|(_, outcome)| outcome.class() == OutcomeClass::Done);
+            people.extend(done.filter_map(|(card, _)| card.user()));
+        }
+        Ok(people)
     }
 
     /// Returns the summary of a run from its stored report, for a journal that cannot tell it;

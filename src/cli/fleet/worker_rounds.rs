@@ -53,7 +53,8 @@ pub(in crate::cli) struct WorkerRounds<'a> {
 
 /// End of a round that is not stopped.
 enum Worked {
-    Row(Box<PortalRow>),
+    /// Its row, and the number of people whose cards were reset.
+    Row(Box<PortalRow>, u32),
     Outcome(RoundOutcome),
 }
 
@@ -104,9 +105,9 @@ impl Rounds for WorkerRounds<'_> {
             () = stopped => return RoundOutcome::Stopped,
         };
         let is_stopped = control.cancellation.reason().is_some();
-        let row = match worked {
+        let (row, people) = match worked {
             Ok(Worked::Outcome(outcome)) => return outcome,
-            Ok(Worked::Row(row)) => *row,
+            Ok(Worked::Row(row, people)) => (*row, people),
             Err(_) if is_stopped => return RoundOutcome::Stopped,
             Err(failure) if failure.code == exit::LOCKED => {
                 return RoundOutcome::NotNow { due_in: IN_USE };
@@ -117,13 +118,13 @@ impl Rounds for WorkerRounds<'_> {
                     failure = failure.chain.first().map(|text| text.english()),
                     "round failed"
                 );
-                rows::failed(rows::row(&fleet, portal, PortalOutcome::Failed), &failure)
+                (rows::failed(rows::row(&fleet, portal, PortalOutcome::Failed), &failure), 0)
             }
         };
         if is_stopped && row.outcome.is_failure() {
             return RoundOutcome::Stopped;
         }
-        RoundOutcome::Ended(result(row, begun))
+        RoundOutcome::Ended(result(row, people, begun))
     }
 
     fn failed(&self, claim: &Claim, failure: RoundFailure) -> RoundResult {
@@ -138,7 +139,7 @@ impl Rounds for WorkerRounds<'_> {
             Some(rows::ended(end, row, |(), row| row))
         });
         match row {
-            Some(row) => result(row, Instant::now()),
+            Some(row) => result(row, 0, Instant::now()),
             None => RoundResult { class: Some(RoundClass::Failed), people: 0, row: String::new() },
         }
     }
@@ -190,7 +191,7 @@ impl Portals<'_> {
     }
 }
 
-fn result(mut row: PortalRow, begun: Instant) -> RoundResult {
+fn result(mut row: PortalRow, people: u32, begun: Instant) -> RoundResult {
     row.milliseconds = rows::milliseconds(begun);
     row.last = Some(LastRound { command: "worker".to_owned(), at: SystemClock.now() });
     let class = match row.outcome {
@@ -198,7 +199,6 @@ fn result(mut row: PortalRow, begun: Instant) -> RoundResult {
         outcome if outcome.is_failure() => Some(RoundClass::Failed),
         _ => Some(RoundClass::Succeeded),
     };
-    let people = if row.run.is_some() { row.counts.people } else { 0 };
     RoundResult { class, people, row: row.encode() }
 }
 
@@ -216,7 +216,7 @@ async fn work(
     // pause or mode, so that nothing is sent on an earlier revision either.
     let without_round = rows::row_without_round(fleet, current, &Pauses::new(), SystemClock.now());
     if let Some(row) = without_round.or_else(|| rows::broken(fleet, portal)) {
-        return Ok(Worked::Row(Box::new(row)));
+        return Ok(Worked::Row(Box::new(row), 0));
     }
     let secret = match is_only_looked_at {
         true => current.secret_to_read(),
@@ -240,13 +240,15 @@ async fn work(
         }
         Err(failure) => return Err(failure),
     };
+    let claim = surroundings.held.as_ref().map(|held| &held.claim);
+    let is_first_try = claim.is_none_or(|claim| claim.attempts <= 1 && claim.failures == 0);
     let work = async |session: &CliSession| {
         let row = match is_only_looked_at {
-            true => plans::drift_of_one(session, portal, empty).await,
-            false => reconcile(session, portal, empty).await,
+            true => plans::drift_of_one(session, portal, empty).await.map(|row| (row, 0)),
+            false => reconcile(session, portal, empty, is_first_try).await,
         };
         match row {
-            Ok(row) => Ok(Worked::Row(Box::new(row))),
+            Ok((row, people)) => Ok(Worked::Row(Box::new(row), people)),
             Err(error) => match outcome_of(&error) {
                 Some(outcome) => Ok(Worked::Outcome(outcome)),
                 None => Err(use_case_error(session, error)),
@@ -261,21 +263,26 @@ fn is_for_good(rejection: Rejection) -> bool {
     matches!(rejection, Rejection::Credentials | Rejection::OwnerDismissed)
 }
 
-/// Recovers interrupted runs, and applies.
+/// Recovers interrupted runs, and applies. Returns the number of people whose cards were reset: by
+/// the run, and by those before it that it continues. A round that died, was stopped or was late
+/// has counted nobody.
 async fn reconcile(
     session: &CliSession,
     portal: &FleetPortal,
     empty: PortalRow,
-) -> Result<PortalRow, app::Error> {
-    let Some(declaration) = &portal.declaration else { return Ok(empty) };
+    is_first_try: bool,
+) -> Result<(PortalRow, u32), app::Error> {
+    let Some(declaration) = &portal.declaration else { return Ok((empty, 0)) };
     let observer = RoundObserver { session };
     let lock_timeout = Duration::ZERO;
     let files = plans::manifest_files(declaration);
     let set = ManifestSet { declaration, files: &files };
     let options = ApplyOptions { lock_timeout, ..ApplyOptions::default() };
     let apply = || app::apply(&session.app, set, &options, &ApprovedWithFleet, &observer);
+    let mut continues = !is_first_try;
     let applied = match apply().await {
         Err(app::Error::Unfinished(_)) => {
+            continues = true;
             let has_leases = session.app.store.has_leases();
             let settle_time = if has_leases { Duration::ZERO } else { SETTLE_TIME };
             let options = RecoverOptions { run: None, ledger: None, settle_time, lock_timeout };
@@ -288,7 +295,13 @@ async fn reconcile(
     if let Some(cause) = rows::held_cause(plan) {
         rows::set_cause(&mut row, &cause);
     }
-    Ok(Applied::new(plan.counts(), applied.run).fill(row))
+    let row = Applied::new(plan.counts(), applied.run).fill(row);
+    let of_run = if row.run.is_some() { row.counts.people } else { 0 };
+    if row.run.is_none() && !continues {
+        return Ok((row, of_run));
+    }
+    let people = session.app.store.people_reset_by(&session.app.origin.actor).await?.len();
+    Ok((row, u32::try_from(people).unwrap_or(u32::MAX).max(of_run)))
 }
 
 /// Returns the outcome of a round that failed for a reason that is no failure of the portal.

@@ -1,11 +1,15 @@
 //! Rollout of a published revision by a real worker over emulated portals.
 
 use recard::emulator::Portal;
+use recard::model::{PortalId, UserId};
+use recard::ports::{Interrupted, JournalRecord, RunHeader, RunLog as _};
+use recard::store::{Store, StoreLocation};
 use serde_json::json;
 
 use super::fleets::Fleet;
 use super::reconcile::Running;
 use super::workers::{row, wait_until};
+use crate::store::store_laws;
 use crate::support::env::CommandOutput;
 
 const WAVES: &str = "  waves: [{ name: canary, select: { ring: canary } }, { name: rest }]\n";
@@ -106,4 +110,36 @@ async fn rollout_of_a_worker_halts_once_it_reset_more_people_than_the_fleet_allo
     let why = "4 people had cards reset on the revision; guard maxPeople of the fleet, limit 3";
     assert!(halted.stdout.contains(why), "{}", halted.stdout);
     assert_eq!(fleet.removed().iter().sum::<u64>(), 4, "the last wave is not open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rollout_counts_the_people_of_runs_that_were_cut() {
+    let fleet = Fleet::start(3).await;
+    fleet.declare("");
+    assert_eq!(fleet.env.run(&["fleet", "publish"]).code, 0);
+    let report = fleet.env.run(&["fleet", "status", "-o", "json"]).stdout;
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let revision = report["rollout"]["revision"].as_str().unwrap();
+    // Of a worker that died, of a round that was late, and of one that counted.
+    let cut = JournalRecord::Closed { interrupted: Interrupted::Yes };
+    let whole = JournalRecord::Closed { interrupted: Interrupted::No };
+    for (number, end) in [(1, None), (2, Some(cut)), (3, Some(whole))] {
+        let name = PortalId::new(fleet.portal(number).host()).unwrap();
+        let location = StoreLocation::Folder(fleet.env.at(".recard"));
+        let store = Store::open(&location, &name).unwrap();
+        let mut guard = store_laws::lock(&store).await;
+        let (card, before) = (store_laws::card(14), store_laws::layout("before"));
+        let actor = format!("worker, revision {revision}");
+        let header = store_laws::header(&store, &[card]);
+        let header = RunHeader { actor, caller: UserId::new(1).unwrap(), ..header };
+        let mut log = guard.start_run(store_laws::run(1), header).await.unwrap();
+        log.save_backups(&[(card, &before)]).await.unwrap();
+        log.append(&[store_laws::intent(card, &before), store_laws::done(card)]).await.unwrap();
+        log.append(end.as_slice()).await.unwrap();
+    }
+    let _worker = worker(&fleet);
+    wait_until("the resets", || fleet.removed() == [2, 2, 2]);
+    let people = |number| Some(row(&fleet, number).state.rounds?.people);
+    wait_until("a round of each", || (1..=3).all(|number| people(number).is_some()));
+    assert_eq!([1, 2, 3].map(people), [Some(3), Some(3), Some(2)]);
 }

@@ -19,6 +19,7 @@ pub(crate) async fn check(location: &StoreLocation) {
     run_comes_back_as_it_was_written(location).await;
     reopened_run_goes_on_behind_its_last_line(location).await;
     run_begins_once(location).await;
+    run_that_was_cut_counts_with_the_one_that_continues_it(location).await;
     layouts_come_back_byte_for_byte(location).await;
     lock_has_one_owner(location).await;
     plan_is_used_once(location).await;
@@ -149,6 +150,33 @@ async fn reopened_run_goes_on_behind_its_last_line(location: &StoreLocation) {
     assert_eq!(records.len(), 4);
     assert_eq!(records[2..], [done(card(1)), CLOSED]);
     assert!(guard.reopen_run(&run(2)).await.is_err(), "there is no such run");
+}
+
+async fn run_that_was_cut_counts_with_the_one_that_continues_it(location: &StoreLocation) {
+    let store = store(location, "people");
+    let mut guard = lock(&store).await;
+    let cut = JournalRecord::Closed { interrupted: Interrupted::Yes };
+    let runs = [
+        ("of r1", &[1][..], &cut, &[1][..]),
+        ("of r2", &[2], &CLOSED, &[2]),
+        ("of r2", &[3, 4], &cut, &[3, 4]),
+        ("of r2", &[4, 5], &cut, &[3, 4, 5]),
+        ("of r2", &[6], &CLOSED, &[3, 4, 5, 6]),
+        ("of r2", &[7], &CLOSED, &[7]),
+        ("anna", &[8], &cut, &[8]),
+    ];
+    for (number, (actor, reset, end, people)) in (1..).zip(runs) {
+        let cards = [reset, &[99]].concat().into_iter().map(card).collect::<Vec<_>>();
+        let header = RunHeader { actor: actor.to_owned(), ..header(&store, &cards) };
+        let mut log = guard.start_run(run(number), header).await.unwrap();
+        let not = Outcome::NotAttempted("stopped".to_owned());
+        let not = JournalRecord::Completed { target: card(99), outcome: not };
+        let done = reset.iter().map(|user| done(card(*user)));
+        log.append(&done.chain([not, end.clone()]).collect::<Vec<_>>()).await.unwrap();
+        let found = store.people_reset_by(actor).await.unwrap();
+        assert_eq!(found.iter().map(|user| user.get()).collect::<Vec<_>>(), people, "{number}");
+        assert!(store.people_reset_by("of r3").await.unwrap().is_empty());
+    }
 }
 
 async fn run_begins_once(location: &StoreLocation) {
