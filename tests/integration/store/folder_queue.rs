@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use recard::model::{Digest, PortalId};
 use recard::ports::{
-    Clock, LaneLimits, LockOwner, ParkReason, Release, RoundClass, RoundEnd, RoundResult,
-    StoreError, WorkQueue, Worker,
+    Claim, ClaimState, Clock, LaneLimits, LockOwner, ParkReason, Release, RoundClass, RoundEnd,
+    RoundResult, StoreError, WorkQueue, Worker,
 };
 use recard::store::{FolderQueue, QueuePortal, read_queue_row, write_queue_row};
 
@@ -199,4 +199,38 @@ async fn folder_queue_takes_a_shorter_interval_at_once_but_for_a_portal_that_fai
     clock.pass(SignedDuration::from_secs(9));
     let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
     assert_eq!(claims.iter().map(|one| one.portal.as_str()).collect::<Vec<_>>(), ["p0.example"]);
+}
+
+#[tokio::test]
+async fn folder_queue_gives_out_no_portal_whose_row_cannot_be_written_and_every_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::new();
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(3)).await.unwrap();
+    let path = folder.path().join("portals/p1.example/queue.json");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let names = |claims: &[Claim]| {
+        claims.iter().map(|one| (one.portal.to_string(), one.attempts)).collect::<Vec<_>>()
+    };
+    let others = [("p0.example".to_owned(), 1), ("p2.example".to_owned(), 1)];
+    for _ in 0..5 {
+        let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
+        assert_eq!(names(&claims), others);
+        let ids: Vec<_> = claims.iter().map(|one| one.id).collect();
+        assert_eq!(queue.extend(&worker(), &ids, LEASE).await.unwrap().len(), 2);
+        let release = Release { end: RoundEnd::GivenBack, due_in: Duration::ZERO };
+        for claim in &claims {
+            assert_eq!(queue.release(claim, &release).await.unwrap(), ClaimState::Current);
+        }
+        clock.pass(SignedDuration::from_secs(61));
+    }
+    let problems = queue.set_portals(portals(3)).await.unwrap();
+    assert!(matches!(problems.as_slice(), [StoreError::Io { .. }]), "{problems:?}");
+    std::fs::remove_dir(&path).unwrap();
+    clock.pass(SignedDuration::from_secs(61));
+    let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
+    assert_eq!(claims.len(), 3);
+    assert!(claims.iter().all(|one| one.attempts == 1), "nobody died: {claims:?}");
+    assert!(read_queue_row(folder.path(), &claims[1].portal).unwrap().unwrap().claim.is_some());
 }

@@ -21,11 +21,14 @@ use super::{blocking, lock};
 use crate::model::PortalId;
 use crate::ports::{
     Claim, ClaimId, ClaimState, Clock, Extension, LaneLimits, LockOwner, ParkReason, QueueOverview,
-    Release, SecretMark, StoreError, WorkQueue, Worker,
+    Release, RoundEnd, SecretMark, StoreError, WorkQueue, Worker,
 };
 use crate::records::FormatError;
 use crate::records::fleet::{QueueRow, decode_queue_row, encode_queue_row};
 use crate::store::place::misread;
+
+/// Time until a portal whose row cannot be written is claimed again.
+const UNWRITTEN: Duration = Duration::from_secs(60);
 
 /// Returns the row of a portal in the work queue of a folder.
 ///
@@ -95,17 +98,18 @@ impl FolderQueue {
     }
 
     /// Replaces the portals of the queue. Rows of portals that were not known are read. A portal
-    /// whose row cannot be read is left out; the problems of such rows are returned.
+    /// whose row cannot be read is left out. The problems of such rows are returned, and those of
+    /// rows that cannot be written.
     ///
     /// # Errors
     ///
-    /// If the file of a row cannot be written.
+    /// If the work could not be done.
     pub async fn set_portals(
         &self,
         portals: Vec<QueuePortal>,
     ) -> Result<Vec<StoreError>, StoreError> {
         let now = self.clock.now();
-        self.step(move |rows, root| {
+        let step = self.step(move |rows, root| {
             let (mut readable, mut problems) = (Vec::with_capacity(portals.len()), Vec::new());
             for one in portals {
                 if rows.get(&one.portal).is_none() {
@@ -125,9 +129,11 @@ impl FolderQueue {
                 readable.push(one);
             }
             rows.set_portals(readable, now);
-            Ok(problems)
-        })
-        .await
+            problems
+        });
+        let (mut problems, unwritten) = step.await?;
+        problems.extend(unwritten.into_iter().map(|(_, problem)| problem));
+        Ok(problems)
     }
 
     /// Reads the rows of parked portals again: other commands may have freed them. A portal whose
@@ -135,9 +141,9 @@ impl FolderQueue {
     ///
     /// # Errors
     ///
-    /// If the file of a row cannot be written.
+    /// If the work could not be done.
     pub async fn read_parked(&self) -> Result<(), StoreError> {
-        self.step(|rows, root| {
+        let step = self.step(|rows, root| {
             for portal in rows.parked() {
                 match read_queue_row(root, &portal) {
                     Ok(Some(row)) => rows.put(portal, row),
@@ -145,29 +151,44 @@ impl FolderQueue {
                     Err(error) => tracing::warn!(%error, "row of a parked portal not read"),
                 }
             }
-            Ok(())
-        })
-        .await
+        });
+        step.await.map(drop)
     }
 
-    /// Takes a step, and writes the rows that it changed.
+    /// Takes a step, and writes the rows that it changed. A row that cannot be written stops no
+    /// other one: it is returned with the problem, and the next step writes it.
     async fn step<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&mut QueueRows, &Path) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        step: impl FnOnce(&mut QueueRows, &Path) -> T + Send + 'static,
+    ) -> Result<(T, Vec<(PortalId, StoreError)>), StoreError> {
         let rows = Arc::clone(&self.rows);
         let step = move |root: &Path| {
             // A panic between two changes leaves rows that a later step reads as they are.
             let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-            let done = step(&mut rows, root)?;
+            let (done, mut unwritten) = (step(&mut rows, root), Vec::new());
             for portal in rows.take_changed() {
-                if let Some(row) = rows.get(&portal) {
-                    write_queue_row(root, &portal, row)?;
+                let Some(row) = rows.get(&portal) else { continue };
+                if let Err(problem) = write_queue_row(root, &portal, row) {
+                    rows.mark_changed(portal.clone());
+                    unwritten.push((portal, problem));
                 }
             }
-            Ok(done)
+            Ok((done, unwritten))
         };
         blocking(&self.root, step).await
+    }
+
+    /// Takes a step of one portal, whose row must be written.
+    async fn step_of<T: Send + 'static>(
+        &self,
+        portal: &PortalId,
+        step: impl FnOnce(&mut QueueRows, &Path) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, unwritten) = self.step(step).await?;
+        match unwritten.into_iter().find(|(unwritten, _)| unwritten == portal) {
+            Some((_, problem)) => Err(problem),
+            None => Ok(done),
+        }
     }
 }
 
@@ -180,7 +201,22 @@ impl WorkQueue for FolderQueue {
     ) -> Result<Vec<Claim>, StoreError> {
         let (worker, now) = (worker.clone(), self.clock.now());
         let new_id = || ClaimId::new(rand::random());
-        self.step(move |rows, _| Ok(rows.claim(&worker, limits, lease, now, new_id))).await
+        let step = self.step(move |rows, _| rows.claim(&worker, limits, lease, now, new_id));
+        let (claims, unwritten) = step.await?;
+        // The death of a worker with a claim that no file has would not be counted.
+        let is_written =
+            |claim: &Claim| unwritten.iter().all(|(portal, _)| *portal != claim.portal);
+        let (claims, lost): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(is_written);
+        if !lost.is_empty() {
+            let release = Release { end: RoundEnd::GivenBack, due_in: UNWRITTEN };
+            let give_back = move |rows: &mut QueueRows, _: &Path| {
+                for claim in &lost {
+                    rows.release(claim, &release, now);
+                }
+            };
+            self.step(give_back).await?;
+        }
+        Ok(claims)
     }
 
     async fn extend(
@@ -190,33 +226,33 @@ impl WorkQueue for FolderQueue {
         lease: Duration,
     ) -> Result<Vec<Extension>, StoreError> {
         let (claims, now) = (claims.to_vec(), self.clock.now());
-        self.step(move |rows, _| Ok(rows.extend(&claims, lease, now))).await
+        Ok(self.step(move |rows, _| rows.extend(&claims, lease, now)).await?.0)
     }
 
     async fn release(&self, claim: &Claim, release: &Release) -> Result<ClaimState, StoreError> {
-        let (claim, release, now) = (claim.clone(), release.clone(), self.clock.now());
-        self.step(move |rows, _| Ok(rows.release(&claim, &release, now))).await
+        let (of, release, now) = (claim.clone(), release.clone(), self.clock.now());
+        self.step_of(&claim.portal, move |rows, _| rows.release(&of, &release, now)).await
     }
 
     async fn park(&self, claim: &Claim, reason: &ParkReason) -> Result<ClaimState, StoreError> {
-        let (claim, reason, now) = (claim.clone(), reason.clone(), self.clock.now());
-        self.step(move |rows, _| Ok(rows.park(&claim, &reason, now))).await
+        let (of, reason, now) = (claim.clone(), reason.clone(), self.clock.now());
+        self.step_of(&claim.portal, move |rows, _| rows.park(&of, &reason, now)).await
     }
 
     async fn refused_webhooks(&self) -> Result<Vec<(PortalId, SecretMark)>, StoreError> {
         self.read_parked().await?;
-        self.step(|rows, _| Ok(rows.refused_webhooks())).await
+        Ok(self.step(|rows, _| rows.refused_webhooks()).await?.0)
     }
 
     async fn free(&self, portal: &PortalId, refused: &SecretMark) -> Result<(), StoreError> {
-        let (portal, refused, now) = (portal.clone(), refused.clone(), self.clock.now());
+        let (of, refused, now) = (portal.clone(), refused.clone(), self.clock.now());
         let is_meant = move |reason: &ParkReason| matches!(reason, ParkReason::WebhookRefused(mark) if *mark == refused);
-        self.step(move |rows, _| Ok(rows.free(&portal, now, is_meant))).await.map(|_| ())
+        self.step_of(portal, move |rows, _| rows.free(&of, now, is_meant)).await.map(drop)
     }
 
     async fn overview(&self) -> Result<QueueOverview, StoreError> {
         let now = self.clock.now();
-        self.step(move |rows, _| Ok(rows.overview(now))).await
+        Ok(self.step(move |rows, _| rows.overview(now)).await?.0)
     }
 
     async fn sign_off(&self, _: &Worker) -> Result<(), StoreError> {

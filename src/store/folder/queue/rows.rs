@@ -84,6 +84,11 @@ impl QueueRows {
         std::mem::take(&mut self.changed)
     }
 
+    /// Marks the row of a portal as changed.
+    pub fn mark_changed(&mut self, portal: PortalId) {
+        self.changed.insert(portal);
+    }
+
     /// Ends all leases: the process that held them has ended.
     pub fn end_leases(&mut self, now: Timestamp) {
         for (portal, row) in &mut self.rows {
