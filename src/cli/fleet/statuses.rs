@@ -166,11 +166,14 @@ async fn with_cut_run(
 ) -> Result<PortalRow, CliError> {
     let Some(name) = &portal.portal else { return Ok(row) };
     let found = match Store::open(&global.store, name)?.unfinished().await {
+        Ok(found) => found,
+        Err(
+            problem @ (StoreError::Database { .. }
+            | StoreError::NotMigrated { .. }
+            | StoreError::SchemaTooNew { .. }),
+        ) => return Err(problem.into()),
         // The records of one portal do not hide the others.
-        Err(problem @ (StoreError::Unreadable { .. } | StoreError::TooNew { .. })) => {
-            return Ok(rows::failed(row, &CliError::from(problem)));
-        }
-        found => found?,
+        Err(problem) => return Ok(rows::failed(row, &CliError::from(problem))),
     };
     if let Some(run) = found {
         row.outcome = PortalOutcome::Failed;

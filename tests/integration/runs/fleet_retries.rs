@@ -75,3 +75,22 @@ async fn store_copy_that_is_repeated_after_a_lost_answer_is_done_already() {
     assert!(again.stderr.contains("are in other already"), "{again:?}");
     assert_eq!(copy("third").code, 1);
 }
+
+#[tokio::test]
+async fn fleet_status_and_pause_pass_a_portal_whose_records_cannot_be_read() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    fleet.publish(&[]);
+    let portals = fleet.0.at(".recard/portals");
+    fleet.0.file(".recard/portals/alpha.example/runs", "no folder");
+    let (status, report) = fleet.run("status", &[]);
+    assert_eq!(
+        (status.code, &report["portals"][0]["outcome"]),
+        (3, &json!("failed")),
+        "{status:?}"
+    );
+    assert_eq!(report["portals"][1]["outcome"], "never-seen", "{report}");
+    std::fs::create_dir(portals.join("No portal")).unwrap();
+    let (paused, _) = fleet.run("pause", &["beta.example", "--reason", "move"]);
+    assert_eq!(paused.code, 0, "{paused:?}");
+    assert_eq!(fleet.run("status", &[]).1["portals"][1]["outcome"], "paused");
+}

@@ -39,9 +39,12 @@ pub(super) async fn pause(
     let work = async {
         let state = state::open(global);
         let portals = chosen(&state, portals).await?;
-        let known = global.store.portals().await?;
+        // What is known is there for a warning alone, and keeps no portal from being paused.
+        let known = global.store.portals().await.ok();
         state.set_pause(&portals, Some(&pause)).await?;
-        let unknown = portals.iter().filter(|portal| !known.contains(portal));
+        let is_unknown =
+            |portal: &&PortalId| known.as_ref().is_some_and(|all| !all.contains(portal));
+        let unknown = portals.iter().filter(is_unknown);
         let unknown: Vec<&str> = unknown.map(PortalId::as_str).collect();
         Ok((
             portals.len(),
