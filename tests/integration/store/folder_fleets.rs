@@ -116,6 +116,13 @@ async fn folder_with_damaged_files_of_a_portal_leaves_the_others_as_they_are() {
     }
     world.state.publish(&publication).await.unwrap();
     let view = world.state.view(&publication.fleet).await.unwrap().unwrap();
+    let newer = PortalId::new("newer.example").unwrap();
+    world.round(&newer, publication.revision, RoundClass::Succeeded, 7).await;
+    let path = folder.with_file_name(newer.folder_name()).join("queue.json");
+    let row = std::fs::read_to_string(&path).unwrap().replace("queue-row/v1", "queue-row/v99");
+    write_whole(&path, row.as_bytes()).unwrap();
+    let states = world.state.queue_states(std::slice::from_ref(&newer)).await.unwrap();
+    assert!(states[&newer].parked.is_some(), "{states:?}");
     let parked = view.portals[0].queue.parked.as_ref().map(|parked| &parked.reason);
     assert!(matches!(parked, Some(ParkReason::UnreadableRow(_))), "{parked:?}");
     let told = |number: usize| {

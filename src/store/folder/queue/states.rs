@@ -10,7 +10,7 @@ use crate::ports::{ParkReason, Parked, QueueState, StoreError};
 
 /// Returns what the queue keeps of a portal. A worker whose lease has ended holds nothing. A row
 /// that cannot be read is that of a failing portal, and stops no other one. One that is damaged
-/// waits for a person, as a parked portal does.
+/// or of a newer version waits for a person, as a parked portal does.
 pub(in crate::store::folder) fn state_of_row(
     root: &Path,
     portal: &PortalId,
@@ -19,9 +19,10 @@ pub(in crate::store::folder) fn state_of_row(
     let row = match read_queue_row(root, portal) {
         Ok(row) => row?,
         Err(problem) => {
-            let is_damaged = matches!(problem, StoreError::Damaged { .. });
+            let is_for_good =
+                matches!(problem, StoreError::Damaged { .. } | StoreError::TooNew { .. });
             let reason = ParkReason::UnreadableRow(problem.to_string());
-            let parked = is_damaged.then_some(Parked { at: now, reason });
+            let parked = is_for_good.then_some(Parked { at: now, reason });
             return Some(QueueState { failures: 1, parked, ..QueueState::default() });
         }
     };
