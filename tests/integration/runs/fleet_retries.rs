@@ -94,3 +94,27 @@ async fn fleet_status_and_pause_pass_a_portal_whose_records_cannot_be_read() {
     assert_eq!(paused.code, 0, "{paused:?}");
     assert_eq!(fleet.run("status", &[]).1["portals"][1]["outcome"], "paused");
 }
+
+#[tokio::test]
+async fn fleet_publish_never_brings_back_what_a_rollback_has_withdrawn() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    fleet.git(&["init", "-q"]);
+    fleet.commit();
+    fleet.publish(&[]);
+    let good = fleet.current();
+    fleet.0.file("card.yaml", &CARD.replace("[8, 12]", "[8, 12, 14]"));
+    fleet.commit();
+    let publish = ["--expect", &*good];
+    assert_eq!(fleet.publish(&publish).0.code, 0);
+    assert_eq!(fleet.run("rollback", &[]).0.code, 0);
+    // Its answer was lost, and then there is a commit beside the fleet.
+    for more in [&publish[..], &[]] {
+        let (again, _) = fleet.publish(more);
+        assert_eq!((again.code, fleet.current()), (4, good.clone()), "{again:?}");
+        assert!(again.stderr.contains("was withdrawn by a rollback"), "{again:?}");
+        fleet.commit();
+    }
+    fleet.0.file("card.yaml", &CARD.replace("[8, 12]", "[8, 14]"));
+    fleet.commit();
+    assert_eq!(fleet.publish(&[]).0.code, 0);
+}
