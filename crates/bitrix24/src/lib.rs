@@ -19,6 +19,7 @@ mod method_budget;
 mod metrics;
 mod pagination;
 pub mod php_json;
+mod probe;
 mod quota;
 mod rate_limiter;
 mod request;

@@ -190,7 +190,7 @@ impl RestClient {
 
     /// Sends a request once, when the limits allow it. A stop drops a read in flight, and never a
     /// write or a urgent read.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         request: &Request,
         idempotency: Idempotency,
@@ -234,7 +234,7 @@ impl RestClient {
         Ok((RoundTrip { sent, time: self.admission.now().saturating_sub(sent) }, answer))
     }
 
-    fn succeeded(&self, sent: Duration) {
+    pub(crate) fn succeeded(&self, sent: Duration) {
         self.admission.on_accepted(sent);
         self.with(ClientState::on_success);
     }
@@ -275,7 +275,18 @@ impl RestClient {
     ) -> Result<(), CallError> {
         let pause = retry.next_backoff(&self.budget);
         let last_success = self.with(ClientState::on_http_error);
-        let others_succeed = last_success > retry.since();
+        let max_elapsed = match class {
+            FailureClass::NotAPortal => self.first_contact_timeout(last_success),
+            FailureClass::Persistent | FailureClass::Transient => self.budget.max_elapsed,
+        };
+        let is_over = retry.duration() + pause > max_elapsed;
+        let is_doubtful =
+            is_over || (class != FailureClass::Persistent && retry.attempts() >= MAX_OWN_FAILURES);
+        // A short list has no later request. A host that never sent anything but pages is none.
+        let needs_probe =
+            is_doubtful && (class != FailureClass::NotAPortal || last_success.is_some());
+        let others_succeed =
+            last_success > retry.since() || needs_probe && self.answers_probe(retry.lane()).await;
         let commands = request.commands();
         let own_fault = match class {
             // The same commands will fail again: bisection finds the bad one at once.
@@ -291,11 +302,7 @@ impl RestClient {
         if own_fault || worn {
             return Err(CallError::Broken(text));
         }
-        let max_elapsed = match class {
-            FailureClass::NotAPortal => self.first_contact_timeout(last_success),
-            FailureClass::Persistent | FailureClass::Transient => self.budget.max_elapsed,
-        };
-        if retry.duration() + pause > max_elapsed {
+        if is_over {
             let error = ClientError::MaybeExecuted(text.clone());
             return Err(if others_succeed {
                 CallError::Broken(text)

@@ -2,6 +2,7 @@
 //! crash leaves.
 
 mod app;
+mod broken_answers;
 mod card_kinds;
 #[cfg(all(unix, feature = "postgres"))]
 mod compose;
