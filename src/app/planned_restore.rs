@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::engine::{RestoreDecision, RestorePlan, RestoreTarget, SnapshotAge};
-use crate::model::{Identity, PersonName, PortalId, ReadTrust, UserId};
+use crate::model::{Identity, PersonName, PortalId, UserId};
 use crate::records::plan_file::{PlannedRestore, RestorePlanContent, RestorePlanTarget};
 
 /// Plan of a restore, with what was found on the way to it.
@@ -19,7 +19,6 @@ pub struct PlannedRestoreRun {
     pub names: BTreeMap<UserId, PersonName>,
     /// Lines of the journal are lost, so that cards may be missing in the plan.
     pub is_incomplete: bool,
-    pub(super) trust: ReadTrust,
     pub(super) age: SnapshotAge,
 }
 

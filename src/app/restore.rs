@@ -79,9 +79,9 @@ impl ApprovedRestore<'_> {
         locked: &mut WriteGuard,
         observer: &impl Observer,
     ) -> Result<FinishedRun, Error> {
-        let Self { planned: PlannedRestoreRun { plan, trust, .. }, settled, targets, age } = self;
+        let Self { planned: PlannedRestoreRun { plan, .. }, settled, targets, age } = self;
         let purpose = RunPurpose::Restore(plan.restored_run.clone());
-        let header = run::header(session, purpose, *trust, targets);
+        let header = run::header(session, purpose, plan.trust, targets);
         let run = run::new_run_id(session, locked).await?;
         let mut log = locked.start_run(run.clone(), header).await?;
         let progress = observer.progress();

@@ -55,7 +55,6 @@ pub async fn plan_restore(
         names: names_of_cards(session, &of, &keys).await,
         is_incomplete: salvaged.lost == JournalLoss::Lines,
         plan,
-        trust: snapshot.trust,
         age,
     })
 }

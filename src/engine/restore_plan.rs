@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::i18n::english;
 use crate::model::{
-    CardKey, CardKind, CardState, Digest, Layout, Observed, Outcome, RunId, Snapshot,
+    CardKey, CardKind, CardState, Digest, Layout, Observed, Outcome, ReadTrust, RunId, Snapshot,
     UnreadableReason,
 };
 use crate::plan::SetForm;
@@ -65,6 +65,8 @@ pub struct RestoreTarget {
 pub struct RestorePlan {
     /// The run whose removals are restored.
     pub restored_run: RunId,
+    /// The trust in the reads behind it.
+    pub trust: ReadTrust,
     /// The decisions, sorted by target.
     pub targets: Vec<RestoreTarget>,
     /// The common defaults.
@@ -270,6 +272,7 @@ pub async fn plan_restore<A: Archive>(
     }
     Ok(RestorePlan {
         restored_run: of.clone(),
+        trust: snapshot.trust,
         targets,
         common_defaults: snapshot.common_defaults.clone(),
     })

@@ -25,7 +25,7 @@ pub struct CheckedRestorePlan {
 
 /// Cuts a plan of the present state down to the reviewed and unchanged writes.
 pub fn check_restore_plan(file: &RestorePlanContent, now: RestorePlan) -> CheckedRestorePlan {
-    let RestorePlan { restored_run, targets, common_defaults } = now;
+    let RestorePlan { restored_run, trust, targets, common_defaults } = now;
     let mut decisions: BTreeMap<CardKey, RestoreDecision> =
         targets.into_iter().map(|target| (target.key, target.decision)).collect();
     let (mut targets, mut settled) = (Vec::new(), Vec::new());
@@ -37,7 +37,10 @@ pub fn check_restore_plan(file: &RestorePlanContent, now: RestorePlan) -> Checke
             (Some(outcome), _) => settled.push(TargetOutcome { key: *key, outcome }),
         }
     }
-    CheckedRestorePlan { plan: RestorePlan { restored_run, targets, common_defaults }, settled }
+    CheckedRestorePlan {
+        plan: RestorePlan { restored_run, trust, targets, common_defaults },
+        settled,
+    }
 }
 
 /// Returns the immediate outcome of a card; `None` if it is as it was reviewed.
@@ -82,7 +85,7 @@ fn digest(layout: Option<&Layout>) -> Option<Digest> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::UnreadableReason;
+    use crate::model::{ReadTrust, UnreadableReason};
     use crate::records::plan_file::LayoutSummary;
     use crate::records::samples;
 
@@ -96,8 +99,12 @@ mod tests {
         let beside = RestoreTarget { key: samples::personal(8), decision: beside };
         let targets = now.map(|decision| RestoreTarget { key, decision });
         let targets = targets.into_iter().chain([beside]).collect();
-        let plan =
-            RestorePlan { restored_run: samples::run(), targets, common_defaults: BTreeMap::new() };
+        let plan = RestorePlan {
+            restored_run: samples::run(),
+            trust: ReadTrust::Unproven,
+            targets,
+            common_defaults: BTreeMap::new(),
+        };
         let CheckedRestorePlan { plan, settled } = check_restore_plan(&file, plan);
         assert!(plan.targets.iter().all(|target| target.key == key));
         (plan.targets.len(), settled.iter().map(|one| one.outcome.as_str()).collect())

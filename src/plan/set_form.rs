@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::Layout;
+use crate::model::{Layout, ReadTrust, TrustEvidence};
 
 /// Form in which a portal stores a layout that it is sent: sections with the keys that `set` keeps.
 #[derive(Clone, Debug)]
@@ -24,11 +24,13 @@ pub enum RestoreLoss {
 }
 
 impl RestoreLoss {
-    /// Returns what a restore of a layout loses. A layout that only portals of mid 2025 and before
-    /// take, with a number as a title, counts as refused.
-    pub fn of(layout: &Layout) -> Self {
+    /// Returns what a restore of a layout loses. A layout that only some portals take counts as
+    /// refused: one with a number as a title, which portals of mid 2025 and before take, and one
+    /// with a blank title, unless the trust shows that the portal is newer.
+    pub fn of(layout: &Layout, trust: ReadTrust) -> Self {
+        let takes_blank = trust == ReadTrust::Trusted(TrustEvidence::WholeSeconds);
         match SetForm::new(layout) {
-            Some(form) if form.has_titles() => {
+            Some(form) if form.has_titles(takes_blank) => {
                 let content: Option<Vec<Value>> = serde_json::from_str(layout.as_json()).ok();
                 if content.is_some_and(|content| content == form.0) {
                     Self::Nothing
@@ -62,8 +64,11 @@ impl SetForm {
         there.is_some_and(|there| are_alike(&Value::Array(self.0.clone()), &there))
     }
 
-    fn has_titles(&self) -> bool {
-        self.0.iter().all(|section| section.get("title").is_some_and(Value::is_string))
+    fn has_titles(&self, takes_blank: bool) -> bool {
+        self.0.iter().all(|section| {
+            let title = section.get("title").and_then(Value::as_str);
+            title.is_some_and(|title| takes_blank || !title.trim().is_empty())
+        })
     }
 }
 
@@ -181,6 +186,8 @@ fn text(value: &Value) -> Option<String> {
 mod tests {
     use super::*;
 
+    const NEW: ReadTrust = ReadTrust::Trusted(TrustEvidence::WholeSeconds);
+
     fn layout(json: &str) -> Layout {
         Layout::from_json(json).unwrap()
     }
@@ -192,16 +199,16 @@ mod tests {
     #[test]
     fn loss_of_a_restore_is_known_before_a_reset() {
         let plain = section(r#""T""#, "", r#"[{"name":"A","optionFlags":"1"},{"name":"B"}]"#);
-        assert_eq!(RestoreLoss::of(&layout(&plain)), RestoreLoss::Nothing);
+        assert_eq!(RestoreLoss::of(&layout(&plain), NEW), RestoreLoss::Nothing);
         let options = section(r#""""#, "", r#"[{"name":"A","options":{"defaultCountry":"DE"}}]"#);
-        assert_eq!(RestoreLoss::of(&layout(&options)), RestoreLoss::Nothing);
+        assert_eq!(RestoreLoss::of(&layout(&options), NEW), RestoreLoss::Nothing);
         for part in [
             section(r#""T""#, "", r#"[{"name":"A","title":"own"}]"#),
             section(r#""T""#, r#","data":{"a":1}"#, "[]"),
             section(r#""T""#, "", "null"),
             section(r#""T""#, "", r#"[{"name":"A","optionFlags":"x"}]"#),
         ] {
-            assert_eq!(RestoreLoss::of(&layout(&part)), RestoreLoss::Part, "{part}");
+            assert_eq!(RestoreLoss::of(&layout(&part), NEW), RestoreLoss::Part, "{part}");
         }
         for refused in [
             "[]",
@@ -217,7 +224,24 @@ mod tests {
             &section(r#""T""#, "", r#"[{"title":"x"}]"#),
             &section(r#""T""#, "", r#"{"1":{"name":"A"},"3":{"name":"B"}}"#),
         ] {
-            assert_eq!(RestoreLoss::of(&layout(refused)), RestoreLoss::Everything, "{refused}");
+            assert_eq!(
+                RestoreLoss::of(&layout(refused), NEW),
+                RestoreLoss::Everything,
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn blank_title_comes_back_on_a_portal_that_surely_is_newer_alone() {
+        for blank in [r#""""#, r#"" \t""#] {
+            let layout = layout(&section(blank, "", r#"[{"name":"A"}]"#));
+            assert_eq!(RestoreLoss::of(&layout, NEW), RestoreLoss::Nothing);
+            let evidence = TrustEvidence::ALL.into_iter().map(ReadTrust::Trusted);
+            let unknown = [ReadTrust::NotTrusted, ReadTrust::Unproven];
+            for trust in evidence.chain(unknown).filter(|trust| *trust != NEW) {
+                assert_eq!(RestoreLoss::of(&layout, trust), RestoreLoss::Everything, "{trust:?}");
+            }
         }
     }
 

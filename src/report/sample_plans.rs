@@ -124,5 +124,6 @@ pub(super) fn planned_restore(plan: &Plan, text: &str) -> (RestorePlanContent, R
         ..samples::restore_plan()
     };
     let common_defaults = BTreeMap::new();
-    (content, RestorePlan { restored_run: samples::run(), targets, common_defaults })
+    let trust = ReadTrust::Trusted(TrustEvidence::WholeSeconds);
+    (content, RestorePlan { restored_run: samples::run(), trust, targets, common_defaults })
 }

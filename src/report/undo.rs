@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::{RestoreDecision, RestorePlan, TargetOutcome};
 use crate::i18n::Text;
-use crate::model::{Digest, Layout, Outcome};
+use crate::model::{Digest, Layout, Outcome, ReadTrust};
 use crate::plan::{Plan, RestoreLoss};
 
 /// Returns the sentence on data and undo. A plan of which nothing is backed up has no undo.
@@ -29,7 +29,8 @@ fn sentence(has_undo: bool) -> Text {
 /// Returns the sentences on the cards that an undo does not bring back, or not whole.
 pub(super) fn limits(plan: &Plan) -> Vec<Text> {
     let unread = plan.resets().filter(|target| target.decision.layout().is_none()).count();
-    let (refused, in_part) = losses(plan.resets().filter_map(|target| target.decision.layout()));
+    let layouts = plan.resets().filter_map(|target| target.decision.layout());
+    let (refused, in_part) = losses(layouts, plan.trust);
     let unread = (unread > 0).then(|| {
         tr!("{n} card is reset without reading it: no backup, no way back."
             | "{n} cards are reset without reading them: no backup, no way back." % unread)
@@ -49,7 +50,7 @@ pub(super) fn limits_of_restore(plan: &RestorePlan) -> Vec<Text> {
         RestoreDecision::Restore { wanted, .. } => Some(wanted),
         _ => None,
     });
-    let (refused, in_part) = losses(layouts);
+    let (refused, in_part) = losses(layouts, plan.trust);
     let refused = (refused > 0).then(|| {
         tr!("{n} backup holds a layout that the portal does not take: it will be refused."
             | "{n} backups hold layouts that the portal does not take: they will be refused."
@@ -68,11 +69,11 @@ fn parts(cards: usize) -> Option<Text> {
 }
 
 /// Counts the layouts that the portal refuses, and those that it does not keep whole.
-fn losses<'a>(layouts: impl Iterator<Item = &'a Layout>) -> (usize, usize) {
+fn losses<'a>(layouts: impl Iterator<Item = &'a Layout>, trust: ReadTrust) -> (usize, usize) {
     let mut known: BTreeMap<Digest, RestoreLoss> = BTreeMap::new();
     let (mut refused, mut in_part) = (0, 0);
     for layout in layouts {
-        match known.entry(layout.digest()).or_insert_with(|| RestoreLoss::of(layout)) {
+        match known.entry(layout.digest()).or_insert_with(|| RestoreLoss::of(layout, trust)) {
             RestoreLoss::Everything => refused += 1,
             RestoreLoss::Part => in_part += 1,
             RestoreLoss::Nothing => {}

@@ -82,7 +82,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use crate::engine::{RestoreDecision, RestorePlan, RestoreTarget};
-    use crate::model::Layout;
+    use crate::model::{Layout, ReadTrust};
     use crate::records::plan_file::{PlannedRestore, RestorePlanContent, RestorePlanTarget};
     use crate::records::samples;
     use crate::report::{
@@ -100,6 +100,7 @@ mod tests {
         let decision = RestoreDecision::Restore { wanted, over: None };
         let plan = RestorePlan {
             restored_run: samples::run(),
+            trust: ReadTrust::Unproven,
             targets: vec![RestoreTarget { key, decision }],
             common_defaults: BTreeMap::new(),
         };

@@ -146,6 +146,7 @@ async fn run_again(portal: &InMemoryPortal, keys: &[CardKey]) -> bool {
 fn restore_plan(targets: Vec<(CardKey, RestoreDecision)>) -> RestorePlan {
     RestorePlan {
         restored_run: RunId::new("20261101T090000Z", 1).unwrap(),
+        trust: ReadTrust::Unproven,
         targets: targets
             .into_iter()
             .map(|(key, decision)| RestoreTarget { key, decision })

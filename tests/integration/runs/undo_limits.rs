@@ -10,7 +10,12 @@ const PERSON: i64 = 12;
 
 /// A portal where one person's simple card has this value, and a manifest that resets it.
 async fn portal_with(sections: Value) -> TestEnv {
-    let env = TestEnv::start().await;
+    portal_of_release(Release::Current, sections).await
+}
+
+async fn portal_of_release(release: Release, sections: Value) -> TestEnv {
+    let options = EmulatorOptions { release: Some(release), ..EmulatorOptions::default() };
+    let env = TestEnv::start_with(options).await;
     let mut card = row(PERSON, "lead_details", "Mine");
     card["value"] = json!([{"name": "default_column", "type": "column", "elements": sections}]);
     save(env.emulator(), card);
@@ -100,6 +105,23 @@ async fn layout_that_the_portal_refuses_is_refused_alone_and_was_announced() {
     assert_eq!(card(&env), None);
     let good = env.rows().as_array().unwrap().iter().any(|row| row["user_id"] == 14);
     assert!(good, "{restored:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn section_without_a_title_is_announced_where_the_portal_refuses_it() {
+    for (release, back) in [(Release::Mid, false), (Release::Current, true)] {
+        let sections = section(json!(" "), json!([{"name": "TITLE"}]));
+        let env = portal_of_release(release, sections.clone()).await;
+        let plan = env.run(&["plan", "-f", "lead.yaml"]);
+        let warned = "1 card holds a layout that the portal does not take again";
+        assert_eq!(!plan.stdout.contains(warned), back, "{}", plan.stdout);
+        apply(&env);
+        let restored = env.run(&["restore", "last", "--all", "--yes"]);
+        assert_eq!(restored.code, if back { 0 } else { 3 }, "{restored:?}");
+        let announced = restored.stdout.contains("1 backup holds a layout");
+        assert_eq!(!announced, back, "{}", restored.stdout);
+        assert_eq!(card(&env), back.then_some(sections), "{restored:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
