@@ -89,12 +89,12 @@ pub enum Error {
         source: Box<StoreError>,
     },
     /// A run marks its resets in a ledger that was not named.
-    #[error("the run {run} keeps its ledger in {ledger}")]
+    #[error("the run {run} keeps its ledger in {}", ledger.as_deref().unwrap_or("a lost place"))]
     LedgerNotNamed {
         /// The run.
         run: RunId,
-        /// The file.
-        ledger: String,
+        /// The file; `None` if its name is lost, and there may be none.
+        ledger: Option<String>,
     },
     /// Backups cannot be written.
     #[error("backups cannot be written")]

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::observer::{Declined, Observer};
 use super::{Error, Session, read_ledger, run};
 use crate::engine::{self, RecoveryError, RecoveryReport};
+use crate::model::RunId;
 use crate::ports::{JournalLoss, JournalRecord, RunHeader};
 
 /// Options of a recovery.
@@ -51,11 +52,8 @@ pub async fn recover(
     let Some(run) = found else { return Ok(None) };
     let (salvaged, mended) = run::salvage(session, &run, observer).await?;
     run::continue_over_damage(&mut locked, observer).await?;
-    if let Some(JournalRecord::Opened(RunHeader { ledger: Some(ledger), .. })) =
-        mended.records.first()
-        && options.ledger.as_deref().and_then(Path::file_name) != Path::new(ledger).file_name()
-    {
-        return Err(Error::LedgerNotNamed { run, ledger: ledger.clone() });
+    if let Some(JournalRecord::Opened(header)) = mended.records.first() {
+        refuse_without_ledger(&run, header, salvaged.knows_ledger, options.ledger.as_deref())?;
     }
     // A ledger that cannot be read must not end the recovery when its cards are known.
     read_ledger(&session.store, options.ledger.as_deref()).await?;
@@ -96,4 +94,23 @@ pub async fn recover(
     let is_incomplete = salvaged.lost == JournalLoss::Lines
         && (salvaged.damage.is_some() || !mended.doubtful.is_empty());
     Ok(Some(RecoveredRun { report: recovered?, is_incomplete }))
+}
+
+/// Refuses to recover a run without the file of its ledger: it would not be marked there that
+/// mode `once` had its reset. A run with a lost header may have had one.
+fn refuse_without_ledger(
+    run: &RunId,
+    header: &RunHeader,
+    is_known: bool,
+    named: Option<&Path>,
+) -> Result<(), Error> {
+    let marks = || header.targets.iter().any(|target| target.generation.is_some());
+    let is_refused = match &header.ledger {
+        Some(ledger) => named.and_then(Path::file_name) != Path::new(ledger).file_name(),
+        None => !is_known && named.is_none() && marks(),
+    };
+    match is_refused {
+        true => Err(Error::LedgerNotNamed { run: run.clone(), ledger: header.ledger.clone() }),
+        false => Ok(()),
+    }
 }

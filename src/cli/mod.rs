@@ -17,6 +17,7 @@ mod habits;
 mod held_portal;
 mod help;
 mod http_server;
+mod ledger_error;
 mod log;
 mod metrics;
 mod named_files;

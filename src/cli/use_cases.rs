@@ -1,7 +1,6 @@
 //! The command line's side of the use cases: progress, warnings, questions, wording of errors.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use jiff::Timestamp;
 use super::error::CliError;
 use super::exit;
 use super::field_labels::labels_not_saved;
+use super::ledger_error::{ledger_error, ledger_not_named};
 use super::output::Outputs;
 use super::progress::ProgressReporter;
 use super::session::CliSession;
@@ -25,7 +25,7 @@ use crate::i18n::Text;
 use crate::manifest::Source;
 use crate::model::UserId;
 use crate::plan::Plan;
-use crate::ports::{PortalError, StoreError};
+use crate::ports::PortalError;
 use crate::records::plan_file::MAX_PLAN_AGE;
 use crate::store::ConsumePlanError;
 
@@ -196,12 +196,7 @@ impl From<Error> for CliError {
             Error::Portal(phase, problem) => portal_error(phase, problem),
             Error::Store(problem) => problem.into(),
             Error::Ledger { path, source } => ledger_error(&path, *source),
-            Error::LedgerNotNamed { run, ledger } => Self::refused(tr!(
-                "the run {run} marks the resets of mode once in {ledger}; nothing was written",
-                run,
-                ledger
-            ))
-            .hint(tr!("add --ledger with that file, or those cards would be reset a second time")),
+            Error::LedgerNotNamed { run, ledger } => ledger_not_named(&run, ledger.as_deref()),
             Error::NoBackups(problem) => Self::from(problem)
                 .context(tr!("backups cannot be written, so nothing was reset")),
             Error::Manifests(found) => Self::general(tr!(
@@ -358,20 +353,6 @@ fn portal_error(phase: Phase, problem: PortalError) -> CliError {
         Phase::Inventory => failure.context(tr!("cannot look at everybody's cards")),
         Phase::Employees => failure.context(tr!("cannot count the employees")),
         Phase::Permissions => failure,
-    }
-}
-
-fn ledger_error(path: &Path, source: StoreError) -> CliError {
-    match source {
-        StoreError::Missing(_) => CliError::from_store(source).hint(tr!(
-            "a ledger that is not there is not taken for an empty one; begin it with: recard ledger new {}",
-            path.display()
-        )),
-        // The hint about a store would name the wrong option.
-        StoreError::Io { .. } => CliError::from_store(source).hint(tr!(
-            "a ledger is written again after each run, so it must be a regular file that recard can read and write; begin one with: recard ledger new FILE"
-        )),
-        other => other.into(),
     }
 }
 

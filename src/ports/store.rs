@@ -190,6 +190,8 @@ pub struct SalvagedJournal {
     pub records: Vec<JournalRecord>,
     /// The damage, if there is any. It may be without a loss, such as a repeated line.
     pub damage: Option<StoreError>,
+    /// `false` if the header is lost, and no file beside the journal names the file of the ledger.
+    pub knows_ledger: bool,
     /// The possible loss of records.
     pub lost: JournalLoss,
     /// The backups of the run by their names. Empty if all records of a closed run are there.

@@ -163,6 +163,7 @@ impl Store {
         };
         let audited = self.audited_run(run).await;
         let is_closed = whole.is_closed();
+        let knows_ledger = whole.header.is_some() || self.stored_report(run).await.is_some();
         let header = match whole.header {
             Some(header) => Some(header),
             None => self.header_elsewhere(run, &audited, caller, &whole.records).await,
@@ -185,7 +186,8 @@ impl Store {
             _ => backup::names(&self.medium, run).await?,
         };
         let damage = whole.problem.map(|problem| self.damaged(&journal, problem));
-        Ok(SalvagedJournal { header, records: whole.records, damage, lost, backups })
+        let records = whole.records;
+        Ok(SalvagedJournal { header, records, damage, knows_ledger, lost, backups })
     }
 
     /// Returns `true` if the audit log tells the end of a run. It is written when every target has

@@ -6,7 +6,14 @@ use crate::support::wait::Wait as _;
 
 fn salvaged(records: &[JournalRecord], lost: JournalLoss, backups: &[&str]) -> SalvagedJournal {
     let backups = backups.iter().map(|name| (None, layout(name).digest())).collect();
-    SalvagedJournal { header: None, records: records.to_vec(), damage: None, lost, backups }
+    SalvagedJournal {
+        header: None,
+        records: records.to_vec(),
+        damage: None,
+        knows_ledger: true,
+        lost,
+        backups,
+    }
 }
 
 fn planned(id: u64, name: &str) -> PlannedCard {

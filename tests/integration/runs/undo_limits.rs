@@ -154,29 +154,54 @@ async fn plan_and_run_of_blind_resets_promise_no_undo() {
     assert!(!applied.shown().contains("To put"), "{}", applied.shown());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn recovery_asks_for_the_ledger_file_of_the_run() {
+/// A portal on which a run of mode once died behind its last write: no end, and nothing in the
+/// ledgers. Its journal has lost its first lines, and then no report tells them either.
+async fn dead_run_of_mode_once(ledger: &[&str], lost: usize) -> TestEnv {
     let env = portal_with(section(json!("Mine"), json!([{"name": "TITLE"}]))).await;
     let text = std::fs::read_to_string(env.at("lead.yaml")).unwrap();
     env.file("lead.yaml", &text.replace("[simple]", "[simple]\n      mode: { once: 2026-11 }"));
     assert_eq!(env.run(&["ledger", "new", "once.json"]).code, 0);
-    let with_ledger = |words: &[&str]| env.run(&[words, &["--ledger", "once.json"]].concat());
-    let applied = with_ledger(&["apply", "-f", "lead.yaml", "--auto-approve"]);
+    let empty = std::fs::read(env.at("once.json")).unwrap();
+    let applied = env.run(&[&["apply", "-f", "lead.yaml", "--auto-approve"], ledger].concat());
     assert_eq!(applied.code, 0, "{applied:?}");
-    // As if the process had died behind its last write: no end, and nothing in the ledgers.
-    let journal = format!("runs/{}/journal.jsonl", run_of(&applied));
-    let journal = env.store_folder().join(journal);
-    let text = std::fs::read_to_string(&journal).unwrap();
+    recard::store::write_whole(&env.at("once.json"), &empty).unwrap();
+    std::fs::remove_file(env.store_folder().join("ledger.json")).unwrap();
+    let run = env.store_folder().join("runs").join(run_of(&applied));
+    let text = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
+    let journal = run.join("journal.jsonl");
     let name = journal.strip_prefix(env.path()).unwrap().to_str().unwrap();
-    env.file(name, &(lines[..lines.len() - 1].join("\n") + "\n"));
-    let recovered = env.run(&["recover", "--settle-time", "0s"]);
-    assert_eq!(recovered.code, 4, "{recovered:?}");
-    assert!(recovered.stderr.contains("once.json"), "{}", recovered.stderr);
-    let recovered = with_ledger(&["recover", "--settle-time", "0s"]);
-    assert_eq!(recovered.code, 0, "{recovered:?}");
-    save(env.emulator(), row(PERSON, "lead_details", "Arranged anew"));
-    let again = with_ledger(&["apply", "-f", "lead.yaml", "--auto-approve"]);
-    assert_eq!(again.code, 0, "{again:?}");
-    assert!(card(&env).is_some(), "{again:?}");
+    env.file(name, &(lines[lost..lines.len() - 1].join("\n") + "\n"));
+    if lost > 0 {
+        std::fs::remove_file(run.join("report.json")).unwrap();
+        let trail = env.store_folder().join("audit.jsonl");
+        let text = std::fs::read_to_string(&trail).unwrap();
+        let end = text.trim_end().rfind('\n').unwrap();
+        recard::store::write_whole(&trail, &text.as_bytes()[..=end]).unwrap();
+    }
+    env
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recovery_asks_for_the_ledger_file_of_the_run() {
+    let named: &[&str] = &["--ledger", "once.json"];
+    let again: &[&str] = &["--ledger", "again.json"];
+    // Without the head of the journal nobody knows if there was a file.
+    for (ledger, lost, with, said) in [
+        (named, 0, named, "once.json"),
+        (named, 1, named, "the name of its ledger file"),
+        (&[][..], 1, again, "`recard ledger new FILE`"),
+    ] {
+        let env = dead_run_of_mode_once(ledger, lost).await;
+        let refused = env.run(&["recover", "--settle-time", "0s"]);
+        assert_eq!(refused.code, 4, "{refused:?}");
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+        assert_eq!(env.run(&["ledger", "new", "again.json"]).code, 0);
+        let recovered = env.run(&[&["recover", "--settle-time", "0s"], with].concat());
+        assert_eq!(recovered.code, if lost > 0 { 3 } else { 0 }, "{recovered:?}");
+        save(env.emulator(), row(PERSON, "lead_details", "Arranged anew"));
+        let applied = env.run(&[&["apply", "-f", "lead.yaml", "--auto-approve"], ledger].concat());
+        assert_eq!(applied.code, 0, "{applied:?}");
+        assert!(card(&env).is_some(), "{applied:?}");
+    }
 }
