@@ -109,6 +109,11 @@ impl Approver for PlanFileApprover<'_> {
         if plan.counts().reset == 0 && !file.content.targets.is_empty() {
             return Ok(());
         }
+        // The file does not name the cards that it keeps, so that no number of them would be true.
+        if file.content.targets.is_empty() && plan.new_marks() == 0 {
+            let nothing = format!("{}\n", tr!("No changes."));
+            return self.question.shown(self.outputs.preview_text(&nothing));
+        }
         let preview = |report: &PlanReport<'_>| self.outputs.preview(Subject::Plan(report));
         self.question.shown(self.with_report(plan, preview))
     }
@@ -151,7 +156,15 @@ impl PlanFileApprover<'_> {
             ..ReportedRun::not_begun(plan.portal.as_str())
         };
         let held = if content.counts.hold > 0 { exit::PARTIAL } else { exit::DONE };
-        write_applied(self.outputs, self.session, report, run, held)
+        let code = write_applied(self.outputs, self.session, report, run, held)?;
+        if content.counts.hold > 0 {
+            self.outputs.ui.warn(tr!(
+                "{n} card was held when the plan was made, and was not tried; a new plan reads it again"
+                    | "{n} cards were held when the plan was made, and were not tried; a new plan reads them again"
+                        % content.counts.hold
+            ));
+        }
+        Ok(code)
     }
 }
 

@@ -21,8 +21,9 @@ async fn card_whose_answer_is_broken_is_held_alone_however_few_are_read() {
     }
     let both = "lead: { types: [simple] }, deal: { pipelines: [default] }";
     assert_eq!(planned(&env, both), (1, 1));
-    let applied = env.run(&["apply", "-f", "cards.yaml", "--auto-approve"]);
+    let applied = env.run(&["apply", "cards.json"]);
     assert_eq!(applied.code, 3, "{applied:?}");
+    assert!(applied.stderr.contains("1 card was held when the plan was made"), "{applied:?}");
     let rows = env.rows();
     let is_mine = |row: &Value| row["user_id"] == 12 && row["name"] == "lead_details";
     assert!(!rows.as_array().unwrap().iter().any(is_mine), "{applied:?}");
@@ -36,7 +37,7 @@ fn planned(env: &TestEnv, cards: &str) -> (u64, u64) {
         env.portal()
     );
     env.file("cards.yaml", &text);
-    let planned = env.run(&["plan", "-f", "cards.yaml", "--json"]);
+    let planned = env.run(&["plan", "-f", "cards.yaml", "--json", "--out", "cards.json"]);
     assert_eq!(planned.code, 0, "{planned:?}");
     let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
     let count = |word: &str| plan["counts"][word].as_u64().unwrap();

@@ -401,3 +401,14 @@ async fn plan_file_skips_users_dismissed_since() {
     assert_eq!(resets_sent(env.emulator()), left as u64);
     assert_eq!(env.emulator().complaints(), []);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plan_file_without_changes_counts_no_cards_that_it_does_not_name() {
+    let env = planned("{ ids: [5] }", "").await;
+    env.run(&APPLY);
+    env.write_manifest("{ ids: [5] }", "");
+    plan(&env, &[]);
+    let applied = env.run(&APPLY);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    assert!(applied.stdout.ends_with("No changes.\n"), "{applied:?}");
+}
