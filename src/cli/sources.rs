@@ -97,7 +97,11 @@ pub(super) fn check(
     outputs: &Outputs<'_>,
     sources: Vec<Source>,
 ) -> Result<LoadedManifests, CliError> {
-    let Loaded { declaration, diagnostics } = manifest::load(&sources);
+    let Loaded { declaration, mut diagnostics } = manifest::load(&sources);
+    for found in diagnostics.iter_mut().filter(|found| found.is_error() && found.help.is_none()) {
+        let code = found.code;
+        found.help = Some(tr!("a wrong and a right example: recard explain {code}", code));
+    }
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     match declaration {
         Some(declaration) if errors == 0 => {

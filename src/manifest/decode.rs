@@ -370,9 +370,13 @@ fn users(finder: &mut Finder<'_>, node: &YamlNode) -> Option<UserSelection> {
     let named = !selection.ids.is_empty()
         || !selection.emails.is_empty()
         || !selection.departments.is_empty();
-    // A list that was refused has its own problem already.
-    let stated = matches!(&node.value, YamlValue::Map(map) if map.iter().any(|(key, _)| {
-        matches!(&key.value, YamlValue::Text(text) if matches!(text.as_str(), "ids" | "emails" | "departments"))
+    // A value that was refused has its own problem already.
+    let stated = matches!(&node.value, YamlValue::Map(map) if map.iter().any(|(key, value)| {
+        matches!(&key.value, YamlValue::Text(text) if match text.as_str() {
+            "ids" | "emails" | "departments" => true,
+            "all" => !matches!(value.value, YamlValue::Bool(_)),
+            _ => false,
+        })
     }));
     if !named && !stated && !misspelt && selection.all.is_none() {
         let help = tr!(

@@ -78,6 +78,9 @@ impl Finder<'_> {
     }
 }
 
+/// Key that merges another mapping in.
+const MERGE: &str = "<<";
+
 /// Entries of a mapping that are not taken yet.
 pub(super) struct Mapping<'n> {
     node: &'n YamlNode,
@@ -122,7 +125,7 @@ impl<'n> Mapping<'n> {
                 finder.wrong_type(key, tr!("a text"), tr!("a key"));
                 continue;
             };
-            if text == "<<" {
+            if text == MERGE {
                 let help = tr!("write the keys out, so that a reader of the manifest sees them");
                 finder.error(
                     DiagnosticCode::UnknownKey,
@@ -130,6 +133,8 @@ impl<'n> Mapping<'n> {
                     tr!("merge keys are not read"),
                     Some(help),
                 );
+                // It may hold any key.
+                unknown.push(text.as_str());
                 continue;
             }
             if let Some((_, earlier)) = first.iter().find(|(known, _)| known == text) {
@@ -196,7 +201,13 @@ impl<'n> Mapping<'n> {
             }
             Some(node) => Some(node),
             // The misspelled key is reported already.
-            None if self.unknown.iter().any(|typed| meant(typed, self.known) == Some(key)) => None,
+            None if self
+                .unknown
+                .iter()
+                .any(|typed| *typed == MERGE || meant(typed, self.known) == Some(key)) =>
+            {
+                None
+            }
             None => {
                 let place = finder.place(self.node);
                 let message = tr!("`{key}` is missing in {}", Text::from_msgid(self.name), key);

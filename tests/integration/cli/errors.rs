@@ -4,6 +4,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
@@ -332,4 +333,27 @@ fn rest_3_url_in_a_manifest_is_refused_unless_of_another_service() {
     );
     let ended = env.run(&["validate", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+#[test]
+fn every_error_in_a_manifest_has_a_place_and_a_hint() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/invalid");
+    let mut errors = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let env = TestEnv::new();
+        env.file("lead.yaml", "");
+        std::fs::copy(&path, env.at("lead.yaml")).unwrap();
+        let told = env.run(&["validate", "lead.yaml"]).stderr;
+        for error in told.split("error[").skip(1) {
+            let error = error.split("\nwarning[").next().unwrap();
+            let has_place = error.contains("--> lead.yaml:") || error.contains("--> ./lead.yaml:");
+            assert!(has_place && error.contains("= help: "), "{}: {error}", path.display());
+            errors += 1;
+        }
+    }
+    assert!(errors > 50, "{errors}");
 }
