@@ -310,13 +310,13 @@ pub(super) fn write(
 /// Writes a text for people into a file, without colors.
 fn write_text(path: &Path, text: &str) -> Result<(), CliError> {
     let plain = anstream::adapter::strip_str(&safe(text)).to_string();
-    Ok(write_whole(path, plain.as_bytes())?)
+    write_whole(path, plain.as_bytes()).map_err(CliError::from_store)
 }
 
 /// Writes a document, whose format escapes foreign text itself, into a file. Known secrets are
 /// covered.
 pub(super) fn write_document(path: &Path, text: &str) -> Result<(), CliError> {
-    Ok(write_whole(path, mask(text).as_bytes())?)
+    write_whole(path, mask(text).as_bytes()).map_err(CliError::from_store)
 }
 
 /// Appends to a file that others write, too.
