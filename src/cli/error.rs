@@ -36,6 +36,8 @@ pub(super) struct CliError {
     /// `true` if the portal could not be reached, or gave no usable answer, and nothing was
     /// written.
     pub(super) is_unreachable: bool,
+    /// `true` if the database of the store was away, which says nothing about a portal.
+    pub(super) is_store_away: bool,
 }
 
 impl CliError {
@@ -48,6 +50,7 @@ impl CliError {
             hints: Vec::new(),
             rejection: None,
             is_unreachable: false,
+            is_store_away: false,
         }
     }
 
@@ -104,7 +107,8 @@ impl CliError {
     pub(super) fn from_store(problem: StoreError) -> Self {
         let code =
             if matches!(problem, StoreError::Locked(_)) { exit::LOCKED } else { exit::ERROR };
-        Self::from_source(code, &problem)
+        let is_store_away = matches!(problem, StoreError::Database { is_passing: true, .. });
+        Self { is_store_away, ..Self::from_source(code, &problem) }
     }
 
     /// Creates the failure of a plan file, with exit code 5.
@@ -141,9 +145,9 @@ impl From<StoreError> for CliError {
                 "wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock"
             )),
             StoreError::Missing(_) => Some(tr!("`recard history` lists the runs of the store")),
-            StoreError::Database { .. } => {
-                Some(tr!("`recard store check` tells how a database can be reached"))
-            }
+            StoreError::Database { .. } => Some(tr!(
+                "`recard store check` tells if the database can be reached, and what this role may not do there"
+            )),
             StoreError::NotMigrated { .. } => Some(tr!(
                 "`recard store migrate` brings it up to date, with a role that owns the schema"
             )),

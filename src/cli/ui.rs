@@ -186,7 +186,7 @@ impl Ui {
 
     /// Prints the failure of a command.
     pub(super) fn fail(&self, failure: &CliError) {
-        let CliError { code: _, tone, chain, hints, rejection: _, is_unreachable: _ } = failure;
+        let CliError { tone, chain, hints, .. } = failure;
         if *tone == Tone::Answer {
             return self.say(visible(&Text::join(chain, ": ")));
         }

@@ -260,6 +260,8 @@ pub enum StoreError {
         address: String,
         /// The problem in words.
         problem: String,
+        /// `true` if the database was away, or refused this connection: it may answer later.
+        is_passing: bool,
     },
     /// The schema of a database is older than this program needs.
     #[error("{}", tr!("the schema of {address} has version {found}, and this recard needs version {wanted}", address, found, wanted))]

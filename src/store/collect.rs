@@ -80,19 +80,20 @@ impl Store {
 }
 
 impl WriteGuard {
-    /// Deletes backups of a run, and marks the run.
+    /// Deletes backups of a run, and marks the run: without the mark they would count as lost, and
+    /// with it a backup that is lost later would count as deleted.
     ///
     /// # Errors
     ///
-    /// If the store is a folder, which keeps everything, or refuses.
+    /// If the store is a folder, which keeps everything, or refuses. Then nothing has changed.
     pub async fn delete_backups(
         &mut self,
         run: &RunId,
         backups: &DeletableBackups,
     ) -> Result<(), StoreError> {
         let mark = encode_collected(CollectedBackups { at: self.clock.now() });
-        // First: a backup without a mark would count as lost.
-        self.replace(&Place::Collected(run.clone()), mark).await?;
-        self.held.delete_lines(&Place::Backups(run.clone()), &backups.lines).await
+        let place = Place::Collected(run.clone());
+        let mark = mark.map_err(|problem| self.store().misread(&place, problem))?;
+        self.held.delete_lines(run, &backups.lines, &mark).await
     }
 }

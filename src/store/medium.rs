@@ -42,8 +42,12 @@ impl Medium {
     }
 
     /// Returns `true` if there is a record of the portal.
-    pub(super) async fn is_there(&self) -> bool {
-        either!(self, medium => medium.is_there().await)
+    pub(super) async fn is_there(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Folder(folder) => Ok(folder.is_there().await),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(records) => records.is_there().await,
+        }
     }
 
     /// Checks that the medium is writable and has room.
@@ -145,18 +149,21 @@ impl MediumLock {
         either!(self, medium => medium.replace(place, bytes).await)
     }
 
-    /// Deletes lines of a log. A folder keeps all of them.
+    /// Deletes lines of a run's backups and marks the run, both or nothing. A folder keeps all of
+    /// them.
     pub(super) async fn delete_lines(
         &self,
-        place: &Place,
+        run: &RunId,
         lines: &[String],
+        mark: &[u8],
     ) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => {
-                Err(damaged(&format!("{place:?}"), format!("{} lines are to go", lines.len())))
+                let _ = mark;
+                Err(damaged(run.as_str(), format!("{} lines are to go", lines.len())))
             }
             #[cfg(feature = "postgres")]
-            Self::Postgres(held) => held.delete_lines(place, lines).await,
+            Self::Postgres(held) => held.delete_lines(run, lines, mark).await,
         }
     }
 

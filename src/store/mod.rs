@@ -122,7 +122,11 @@ impl Store {
     }
 
     /// Returns `true` if the store holds anything of the portal.
-    pub async fn is_there(&self) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// If a database does not tell.
+    pub async fn is_there(&self) -> Result<bool, StoreError> {
         self.medium.is_there().await
     }
 

@@ -28,7 +28,7 @@ pub(in crate::cli) async fn run(
     let store = session::store(global).await?;
     // A missing store is an error: a mistyped folder, or one that a pipeline did not restore, must
     // not pass.
-    if matches!(action, AuditAction::Verify) && !store.is_there().await {
+    if matches!(action, AuditAction::Verify) && !store.is_there().await? {
         let (store, portal) = (&global.store, store.portal());
         return Err(CliError::general(tr!(
             "the store {store} knows nothing of {portal}: nothing was verified",

@@ -10,6 +10,7 @@ use super::rows;
 use crate::app::{self, ApplyOptions, FinishedRun, PlanFileOptions, PortalRound};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
+use crate::cli::exit;
 use crate::cli::plan_files;
 use crate::cli::session::CliSession;
 use crate::cli::signals::INTERRUPTED;
@@ -60,8 +61,10 @@ impl Applied {
         let people: BTreeSet<_> =
             report.targets.iter().filter(done).filter_map(|target| target.key.user()).collect();
         let left = Left::of(report.targets.iter().map(|target| &target.outcome));
-        let failure = failure.map(|failure| Text::from_display(&failure));
-        let failure = failure.or(unsaved.map(|problem| Text::from_display(&problem)));
+        // With its cause: what the store or the portal refuses.
+        let failure = failure.map(|failure| CliError::from_source(exit::ERROR, &failure));
+        let failure = failure.or(unsaved.map(CliError::from_store));
+        let failure = failure.map(|failure| Text::join(&failure.chain, ": "));
         let has_ended = failure.is_none() && planned.hold == 0;
         let cause = || match left.outcome? {
             PortalOutcome::Unknown => Some(tr!("the outcome of a reset is not known")),

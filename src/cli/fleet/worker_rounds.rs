@@ -9,7 +9,7 @@ use super::plans;
 use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
 use super::rows::{self, Pauses};
 use super::worker_fleets::{FleetSource, KnownFleets, portal_of};
-use crate::app::{self, ApplyOptions, ManifestSet, RecoverOptions};
+use crate::app::{self, ApplyOptions, FinishedRun, ManifestSet, RecoverOptions};
 use crate::cli::args::GlobalArgs;
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
@@ -19,7 +19,7 @@ use crate::cli::session::CliSession;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::use_case_error;
-use crate::engine::RecoveryError;
+use crate::engine::{ApplyError, RecoveryError};
 use crate::fleet::worker::{LeaseTimes, RoundControl, RoundFailure, RoundOutcome, Rounds};
 use crate::manifest::{Fleet, FleetPortal, PortalMode, SecretReference};
 use crate::model::PortalId;
@@ -112,6 +112,13 @@ impl Rounds for WorkerRounds<'_> {
             Err(failure) if failure.code == exit::LOCKED => {
                 return RoundOutcome::NotNow { due_in: IN_USE };
             }
+            // The portal has not failed, and a rollout is not halted for it. What was cut is
+            // recovered in the next round.
+            Err(failure) if failure.is_store_away => {
+                let problem = failure.chain.last().map(|text| text.english().to_owned());
+                tracing::warn!(portal = claim.portal.as_str(), problem, "the store is away");
+                return RoundOutcome::NotNow { due_in: IN_USE };
+            }
             Err(failure) => {
                 tracing::warn!(
                     portal = claim.portal.as_str(),
@@ -123,6 +130,9 @@ impl Rounds for WorkerRounds<'_> {
         };
         if is_stopped && row.outcome.is_failure() {
             return RoundOutcome::Stopped;
+        }
+        if row.outcome.is_failure() && !row.detail.is_empty() {
+            tracing::warn!(portal = claim.portal.as_str(), cause = row.detail, "round failed");
         }
         RoundOutcome::Ended(result(row, people, begun))
     }
@@ -295,7 +305,18 @@ async fn reconcile(
     if let Some(cause) = rows::held_cause(plan) {
         rows::set_cause(&mut row, &cause);
     }
-    let row = Applied::new(plan.counts(), applied.run).fill(row);
+    let run = match applied.run {
+        Some(FinishedRun {
+            failure:
+                Some(ApplyError::Store {
+                    source: away @ StoreError::Database { is_passing: true, .. },
+                    ..
+                }),
+            ..
+        }) => return Err(away.into()),
+        run => run,
+    };
+    let row = Applied::new(plan.counts(), run).fill(row);
     let of_run = if row.run.is_some() { row.counts.people } else { 0 };
     if row.run.is_none() && !continues {
         return Ok((row, of_run));

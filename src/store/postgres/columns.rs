@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use super::Database;
 use crate::model::{Digest, PortalId};
 use crate::ports::{ParkReason, SecretMark, StoreError};
+use crate::store::place::damaged;
 
 /// Reason for which a portal is parked, column by column.
 #[derive(Default)]
@@ -57,8 +58,16 @@ pub(super) fn micros(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
 
+/// Returns what rows of several portals hold. One that makes no sense is logged and left out: a
+/// row that somebody edited stops no other portal.
+pub(super) fn usable<T>(rows: &[Row], read: impl Fn(&Row) -> Result<T, StoreError>) -> Vec<T> {
+    let logged = |problem: &StoreError| tracing::error!(%problem, "a row is left out");
+    rows.iter().filter_map(|row| read(row).inspect_err(logged).ok()).collect()
+}
+
 pub(super) fn portal(database: &Database, text: &str) -> Result<PortalId, StoreError> {
-    PortalId::new(text).map_err(|problem| database.nonsense(problem))
+    let name = || format!("{} portal {text:?}", database.address());
+    PortalId::new(text).map_err(|problem| damaged(&name(), problem.to_string()))
 }
 
 pub(super) fn digest(database: &Database, text: &str) -> Result<Digest, StoreError> {

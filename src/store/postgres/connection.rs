@@ -21,7 +21,7 @@ use tokio_postgres::{Client, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{DatabaseAddress, Server};
-use super::error::{is_passing, words};
+use super::error::{is_passing, is_refused, words};
 use super::password::password;
 use super::schema::{check, version};
 use super::seal::BackupKey;
@@ -35,6 +35,9 @@ const MAX_CONNECTIONS: usize = 16;
 
 /// Time for which a statement is repeated while the server restarts, or another takes its place.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Time for several statements in one transaction, such as a step of the schema.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Maximum size of a file with root certificates.
 const MAX_ROOTS_BYTES: u64 = 16 << 20;
@@ -65,6 +68,9 @@ pub struct Database {
 pub(super) enum Failure {
     /// Another attempt may succeed. The text is the problem in words.
     Passing(String),
+    /// The server refuses the user or the password, which may be about to be replaced. It is not
+    /// asked again at once.
+    Refused(String),
     /// Another attempt would fail the same way.
     Lasting(String),
     /// The schema does not fit this program.
@@ -75,6 +81,7 @@ impl From<tokio_postgres::Error> for Failure {
     fn from(problem: tokio_postgres::Error) -> Self {
         match is_passing(&problem) {
             true => Self::Passing(words(&problem)),
+            false if is_refused(&problem) => Self::Refused(words(&problem)),
             false => Self::Lasting(words(&problem)),
         }
     }
@@ -103,7 +110,7 @@ impl Database {
         schema: Schema,
     ) -> Result<Self, StoreError> {
         let address = Arc::new(address);
-        let failed = |problem| error(&address, problem);
+        let failed = |problem| error(&address, problem, false);
         let key = address.key.as_deref().map(BackupKey::read).transpose().map_err(failed)?;
         let key = key.map(Arc::new);
         let connector = Connector {
@@ -131,7 +138,8 @@ impl Database {
         let rows = self.query(text, &[]).await?;
         let portal = |row: &Row| {
             let name = self.column::<&str>(row, "portal")?;
-            PortalId::new(name).map_err(|problem| self.nonsense(problem))
+            let failed = |problem| self.nonsense(format!("portal {name:?}: {problem}"));
+            PortalId::new(name).map_err(failed)
         };
         rows.iter().map(portal).collect()
     }
@@ -201,13 +209,19 @@ impl Database {
     pub(super) async fn in_transaction(&self, statements: &str) -> Result<(), StoreError> {
         let run = async {
             let connection = self.connection().await?;
-            let text = format!("begin;\n{statements}\n;commit;");
-            let ended = connection.client.batch_execute(&text).await;
-            if ended.is_err() {
+            let text = format!(
+                "begin;\nset local lock_timeout = '{}s';\n{statements}\n;commit;",
+                PATIENCE.as_secs()
+            );
+            let ended = timeout(BATCH_TIMEOUT, connection.client.batch_execute(&text)).await;
+            if !matches!(ended, Ok(Ok(()))) {
                 // It may stand in a transaction that has failed.
                 drop(Object::take(connection));
             }
-            Ok(ended?)
+            match ended {
+                Ok(ended) => Ok(ended?),
+                Err(_) => Err(Failure::Passing("no answer in time".to_owned())),
+            }
         };
         run.await.map_err(|failure: Failure| self.error(failure))
     }
@@ -223,14 +237,17 @@ impl Database {
 
     pub(super) fn error(&self, failure: Failure) -> StoreError {
         match failure {
-            Failure::Passing(problem) | Failure::Lasting(problem) => error(&self.address, problem),
+            Failure::Passing(problem) | Failure::Refused(problem) => {
+                error(&self.address, problem, true)
+            }
+            Failure::Lasting(problem) => error(&self.address, problem, false),
             Failure::Schema(problem) => problem,
         }
     }
 
     /// Returns the error of an answer that makes no sense.
     pub(super) fn nonsense(&self, problem: impl std::fmt::Display) -> StoreError {
-        error(&self.address, problem.to_string())
+        error(&self.address, problem.to_string(), false)
     }
 
     /// Returns a column of an answer.
@@ -273,8 +290,8 @@ pub(super) async fn asked(
     }
 }
 
-fn error(address: &DatabaseAddress, problem: String) -> StoreError {
-    StoreError::Database { address: address.to_string(), problem }
+fn error(address: &DatabaseAddress, problem: String, is_passing: bool) -> StoreError {
+    StoreError::Database { address: address.to_string(), problem, is_passing }
 }
 
 /// Opens connections.
@@ -339,9 +356,14 @@ impl Manager for Connector {
                 Ok(Err(Failure::Lasting(problem))) if !matches!(last, Failure::Passing(_)) => {
                     Failure::Lasting(named(problem))
                 }
-                Ok(Err(Failure::Lasting(problem) | Failure::Passing(problem))) => {
-                    Failure::Passing(named(problem))
+                Ok(Err(Failure::Refused(problem))) if !matches!(last, Failure::Passing(_)) => {
+                    Failure::Refused(named(problem))
                 }
+                Ok(Err(
+                    Failure::Lasting(problem)
+                    | Failure::Refused(problem)
+                    | Failure::Passing(problem),
+                )) => Failure::Passing(named(problem)),
                 Ok(Err(problem @ Failure::Schema(_))) => return Err(problem),
                 Err(_) => Failure::Passing(named("no answer in time".to_owned())),
             };

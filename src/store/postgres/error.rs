@@ -21,6 +21,11 @@ pub(super) fn words(problem: &Error) -> String {
     text
 }
 
+/// Returns `true` if the server refuses the user or the password.
+pub(super) fn is_refused(problem: &Error) -> bool {
+    problem.code().is_some_and(|code| code.code().starts_with("28"))
+}
+
 /// Returns `true` if the server could not be reached, ended, or chose this transaction to give way:
 /// the same statement may succeed later.
 pub(super) fn is_passing(problem: &Error) -> bool {
@@ -29,6 +34,10 @@ pub(super) fn is_passing(problem: &Error) -> bool {
         &SqlState::CRASH_SHUTDOWN,
         &SqlState::CANNOT_CONNECT_NOW,
         &SqlState::TOO_MANY_CONNECTIONS,
+        &SqlState::IDLE_SESSION_TIMEOUT,
+        &SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        &SqlState::DISK_FULL,
+        &SqlState::OUT_OF_MEMORY,
         &SqlState::T_R_SERIALIZATION_FAILURE,
         &SqlState::T_R_DEADLOCK_DETECTED,
         &SqlState::READ_ONLY_SQL_TRANSACTION,

@@ -10,6 +10,7 @@ use crate::ports::{
     CommandPause, DeclaredPause, ParkReason, Parked, PortalState, PublishedPortal, QueueState,
     RevisionRounds, RoundClass, StoreError,
 };
+use crate::store::place::damaged;
 
 /// Microseconds since 1970 of a column; null for one that is infinite.
 macro_rules! micros {
@@ -140,8 +141,18 @@ pub(super) fn command_pause(
     }))
 }
 
-/// Returns the state of a portal of a fleet.
+/// Returns the state of a portal of a fleet. An error names the portal.
 pub(super) fn portal_state(database: &Database, row: &Row) -> Result<PortalState, StoreError> {
+    state_of(database, row).map_err(|problem| match problem {
+        StoreError::Database { address, problem, .. } => {
+            let portal = row.try_get("portal").unwrap_or("?");
+            damaged(&format!("{address} portal {portal}"), problem)
+        }
+        problem => problem,
+    })
+}
+
+fn state_of(database: &Database, row: &Row) -> Result<PortalState, StoreError> {
     let labels = database.column::<&str>(row, "labels")?;
     let declared = match database.column::<Option<String>>(row, "declared_pause_reason")? {
         Some(reason) => {

@@ -24,7 +24,28 @@ pub struct DatabaseHealth {
     pub has_synchronous_standbys: bool,
     /// Number of connected standbys.
     pub standbys: u32,
+    /// Tables of recard that are not there.
+    pub missing: Vec<String>,
+    /// Tables of recard on which this role may not do what a worker must.
+    pub refused: Vec<String>,
 }
+
+/// Tables with what `worker.sql` grants.
+const RIGHTS: &str = "with needed (name, rights) as (values \
+     ('portal', array['select', 'insert', 'update']), \
+     ('worker', array['select', 'insert', 'update']), \
+     ('rollout', array['select', 'insert', 'update']), \
+     ('revision', array['select', 'insert', 'update']), \
+     ('run_file', array['select', 'insert', 'update']), \
+     ('document', array['select', 'insert', 'update', 'delete']), \
+     ('run', array['select', 'insert']), ('backup', array['select', 'insert']), \
+     ('run_backup', array['select', 'insert']), ('audit', array['select', 'insert']), \
+     ('ledger', array['select', 'insert']), ('used_plan', array['select', 'insert']), \
+     ('journal', array['select', 'insert'])), \
+     held as (select name, bool_and(has_table_privilege(t, wanted)) as may \
+     from needed, unnest(rights) as wanted, to_regclass('recard.' || name) as t group by name) \
+     select coalesce(array_agg(name order by name) filter (where may is null), '{}') as missing, \
+     coalesce(array_agg(name order by name) filter (where not may), '{}') as refused from held";
 
 impl Database {
     /// Asks the server for its state.
@@ -40,6 +61,8 @@ impl Database {
              (select count(*)::int from pg_stat_replication) as standbys";
         let rows = self.query(text, &[]).await?;
         let row = rows.first().ok_or_else(|| self.nonsense("no answer"))?;
+        let rights = self.query(RIGHTS, &[]).await?;
+        let rights = rights.first().ok_or_else(|| self.nonsense("no answer"))?;
         Ok(DatabaseHealth {
             server: self.column(row, "server")?,
             major: self.column::<i32>(row, "major")?.unsigned_abs(),
@@ -50,6 +73,8 @@ impl Database {
             synchronous_commit: self.column(row, "synchronous_commit")?,
             has_synchronous_standbys: self.column(row, "has_standbys")?,
             standbys: self.column::<i32>(row, "standbys")?.unsigned_abs(),
+            missing: self.column(rights, "missing")?,
+            refused: self.column(rights, "refused")?,
         })
     }
 }

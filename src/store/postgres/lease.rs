@@ -14,15 +14,15 @@ use super::held::{Held, LEASE, held, waiting};
 use super::log::LeaseLog;
 use super::records::{Records, name_of, run_of};
 use crate::i18n::Text;
-use crate::model::Ledger;
+use crate::model::{Digest, Ledger, RunId};
 use crate::ports::{Claim, ClaimId, Clock, LockOwner, Moment, StoreError};
 use crate::records::{LockRecord, decode_ledger, decode_lock, encode_ledger, encode_lock};
-use crate::store::place::{LockState, Place, misread};
+use crate::store::place::{LockState, Place, damaged, misread};
 
 /// Statements that delete backups with the digests `$3` of a run `$2`. The numbers pass through
 /// negative ones, because a number must not be there twice.
 const COLLECT: [&str; 4] = [
-    "delete from recard.run_backup where portal = $1 and run = $2 and digest = any($3)",
+    "delete from recard.run_backup where portal = $1 and run = $2 and digest = any($3) returning 1",
     "update recard.run_backup b set number = -place from \
      (select number, row_number() over (order by number)::int as place from recard.run_backup \
      where portal = $1 and run = $2) as kept \
@@ -33,6 +33,11 @@ const COLLECT: [&str; 4] = [
      and not exists (select 1 from recard.run_backup r \
      where r.portal = b.portal and r.digest = b.digest)",
 ];
+
+/// Statement that writes the file `$3` of a run `$2`.
+const MARK: &str = "insert into recard.run_file (portal, run, name, content) \
+     values ($1, $2, $3, $4) \
+     on conflict (portal, run, name) do update set content = excluded.content";
 
 /// Held lease of a portal.
 #[derive(Debug)]
@@ -230,17 +235,22 @@ impl Lease {
         self.held.write(statement, more).await.map(drop)
     }
 
-    /// Deletes backups of a run, and layouts that no run holds any more. The numbers of the others
-    /// have no gap afterwards.
+    /// Deletes backups of a run and layouts that no run holds any more, and marks the run. The
+    /// numbers of the others have no gap afterwards.
     pub(in crate::store) async fn delete_lines(
         &self,
-        place: &Place,
+        run: &RunId,
         lines: &[String],
+        mark: &[u8],
     ) -> Result<(), StoreError> {
         let held = &self.held;
-        let (portal, run) = (held.records.portal.as_str(), run_of(place));
-        let digests: Vec<String> =
-            lines.iter().map(|line| held.records.backup_name(line)).collect();
+        let (backups, collected) = (Place::Backups(run.clone()), Place::Collected(run.clone()));
+        let (portal, run) = (held.records.portal.as_str(), run.as_str());
+        // A line may be older than the key that seals the others.
+        let names = |line: &String| {
+            [held.records.backup_name(line), Digest::hash(line.as_bytes()).to_string()]
+        };
+        let digests: Vec<String> = lines.iter().flat_map(names).collect();
         let transaction = held.records.database.begin("read committed").await?;
         let fence = "select 1 from recard.portal \
                      where portal = $1 and token = $2 and claim = $3 for update";
@@ -251,9 +261,17 @@ impl Lease {
         }
         let parameters: Parameters<'_> =
             &[(&portal, Type::TEXT), (&run, Type::TEXT), (&digests, Type::TEXT_ARRAY)];
-        for statement in COLLECT {
-            transaction.query(statement, parameters).await?;
+        for (index, statement) in COLLECT.iter().enumerate() {
+            let deleted = transaction.query(statement, parameters).await?.len();
+            if index == 0 && deleted != lines.len() {
+                let problem = format!("{deleted} of {} lines would go", lines.len());
+                return Err(damaged(&held.records.name(&backups), problem));
+            }
         }
+        let name = name_of(&collected);
+        let parameters: Parameters<'_> =
+            &[(&portal, Type::TEXT), (&run, Type::TEXT), (&name, Type::TEXT), (&mark, Type::BYTEA)];
+        transaction.query(MARK, parameters).await?;
         transaction.commit().await
     }
 
@@ -262,6 +280,7 @@ impl Lease {
         place: &Place,
         line: String,
     ) -> Result<LeaseLog, StoreError> {
+        self.held.records.check_key(place).await?;
         let mut log = LeaseLog::new(Arc::clone(&self.held), place.clone(), 0);
         log.append(line).await?;
         Ok(log)
@@ -269,6 +288,7 @@ impl Lease {
 
     /// Opens a log behind its last line: a transaction leaves no torn one.
     pub(in crate::store) async fn open_log(&self, place: &Place) -> Result<LeaseLog, StoreError> {
+        self.held.records.check_key(place).await?;
         let last = self.held.records.last_number(place).await?;
         Ok(LeaseLog::new(Arc::clone(&self.held), place.clone(), last))
     }

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::Database;
-use super::columns::{ParkColumns, digest, micros, portal, secret_mark, whole_micros};
+use super::columns::{ParkColumns, digest, micros, portal, secret_mark, usable, whole_micros};
 use super::connection::Parameters;
 use crate::model::PortalId;
 use crate::ports::{
@@ -87,7 +87,8 @@ const CLAIM: &str = concat!(
      from chosen where p.portal = chosen.portal \
      returning p.portal, claim, token, revision, attempts, failures, \
      (extract(epoch from lease - now()) * 1000000)::int8 as left_micros, \
-     (extract(epoch from now() - due) * 1000000)::int8 as overdue_micros"
+     case when isfinite(due) then (extract(epoch from now() - due) * 1000000)::int8 else 0 end \
+     as overdue_micros"
 );
 
 /// The rows are locked in one order, so that no two statements wait for each other.
@@ -131,15 +132,15 @@ const OVERVIEW: &str = "with portals as (select failures, due, case \
      when coalesce(pause > now(), false) or coalesce(declared_pause > now(), false) then 'paused' \
      when coalesce(lease > now(), false) then 'claimed' \
      when due <= now() then 'due' else 'waiting' end as state \
-     from recard.portal where revision is not null) \
+     from recard.portal where revision is not null and moved_to is null) \
      select count(*) filter (where state = 'parked') as parked, \
      count(*) filter (where state = 'paused') as paused, \
      count(*) filter (where state = 'claimed') as claimed, \
      count(*) filter (where state = 'due') as due, \
      count(*) filter (where state = 'waiting') as waiting, \
      count(*) filter (where failures > 0) as failing, \
-     coalesce((extract(epoch from now() - min(due) filter (where state = 'due')) * 1000000)::int8, \
-     0) as oldest_micros from portals";
+     coalesce((extract(epoch from now() - min(due) filter (where state = 'due' and isfinite(due))) \
+     * 1000000)::int8, 0) as oldest_micros from portals";
 
 impl WorkQueue for PostgresQueue {
     async fn claim(
@@ -160,8 +161,7 @@ impl WorkQueue for PostgresQueue {
             (suspect, Type::INT8),
         ];
         let rows = self.database.query(CLAIM, parameters).await?;
-        let mut claims: Vec<Claim> =
-            rows.iter().map(|row| self.claim_of(row)).collect::<Result<_, _>>()?;
+        let mut claims = usable(&rows, |row| self.claim_of(row));
         claims.sort_by(|a, b| b.overdue.cmp(&a.overdue).then_with(|| a.portal.cmp(&b.portal)));
         Ok(claims)
     }
@@ -188,7 +188,7 @@ impl WorkQueue for PostgresQueue {
                 left: micros(self.database.column(row, "left_micros")?),
             })
         };
-        rows.iter().map(extension).collect()
+        Ok(usable(&rows, extension))
     }
 
     async fn release(&self, claim: &Claim, release: &Release) -> Result<ClaimState, StoreError> {
@@ -250,7 +250,7 @@ impl WorkQueue for PostgresQueue {
             let name = self.database.column(row, "portal")?;
             Ok((portal(&self.database, name)?, secret_mark(&self.database, row)?))
         };
-        rows.iter().map(refused).collect()
+        Ok(usable(&rows, refused))
     }
 
     async fn free(&self, portal: &PortalId, refused: &SecretMark) -> Result<(), StoreError> {

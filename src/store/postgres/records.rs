@@ -137,6 +137,25 @@ impl Records {
         }
     }
 
+    /// Refuses backups by a process that cannot open those of the portal that are sealed: its own
+    /// ones would be readable by everyone, or by nobody who has the key of the others.
+    pub(super) async fn check_key(&self, place: &Place) -> Result<(), StoreError> {
+        if !matches!(place, Place::Backups(_)) {
+            return Ok(());
+        }
+        let text = "select line from recard.backup \
+                    where portal = $1 and digest like 'hmac:%' limit 20";
+        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await?;
+        let mut problem = None;
+        for row in &rows {
+            match self.line(place, row) {
+                Ok(_) => return Ok(()),
+                Err(of_line) => problem = Some(of_line),
+            }
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
     /// Returns the name of a line of backups in the database.
     pub(super) fn backup_name(&self, line: &str) -> String {
         match &self.database.key {
@@ -145,12 +164,12 @@ impl Records {
         }
     }
 
-    pub(in crate::store) async fn is_there(&self) -> bool {
+    pub(in crate::store) async fn is_there(&self) -> Result<bool, StoreError> {
         let text = "select 1 from recard.run where portal = $1 \
                     union all select 1 from recard.document where portal = $1 \
                     union all select 1 from recard.audit where portal = $1 limit 1";
-        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await;
-        rows.is_ok_and(|rows| !rows.is_empty())
+        let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await?;
+        Ok(!rows.is_empty())
     }
 
     /// Writes a small document, waits for the disk, and removes it.
@@ -172,12 +191,26 @@ impl Records {
             return self.read_document(place).await;
         }
         let rows = self.lines(place, "order by number").await?;
-        let mut bytes = Vec::new();
+        let (mut bytes, mut is_any_open, mut problem) = (Vec::new(), false, None);
         for row in &rows {
-            bytes.extend_from_slice(self.line(place, row)?.as_bytes());
+            match self.line(place, row) {
+                Ok(line) => {
+                    is_any_open = true;
+                    bytes.extend_from_slice(line.as_bytes());
+                }
+                // With its seal it counts as a damaged line, and hides no other backup.
+                Err(of_line) => {
+                    problem.get_or_insert(of_line);
+                    let sealed = self.database.column::<&str>(row, "line")?;
+                    bytes.extend_from_slice(sealed.as_bytes());
+                }
+            }
             bytes.push(b'\n');
         }
-        Ok((!rows.is_empty()).then_some(bytes))
+        match problem {
+            Some(problem) if !is_any_open => Err(problem),
+            _ => Ok((!rows.is_empty()).then_some(bytes)),
+        }
     }
 
     /// Returns the store to which the portal has moved.
@@ -237,8 +270,13 @@ impl Records {
         place: &Place,
         part: &LinePart,
     ) -> Result<Vec<u8>, StoreError> {
-        let number = part.number.to_string();
-        let rows = self.lines(place, &format!("where number = {number}")).await?;
+        // By its place in the log and not by its number: a row that is gone hides no other one.
+        let rest = format!(
+            "where number = (select number from recard.run_backup where portal = $1 and run = $2 \
+             order by number offset {} limit 1)",
+            part.number.saturating_sub(1)
+        );
+        let rows = self.lines(place, &rest).await?;
         let line = match rows.first() {
             Some(row) => self.line(place, row)?,
             None => String::new(),
@@ -271,7 +309,8 @@ impl Records {
         let rows = self.rows(text, &[(&self.portal.as_str(), Type::TEXT)]).await?;
         let run = |row: &Row| {
             let text = self.database.column::<&str>(row, "run")?;
-            text.parse().map_err(|problem| self.database.nonsense(problem))
+            let name = format!("{} {}", self.database.address(), self.portal);
+            text.parse().map_err(|problem| damaged(&name, format!("run {text:?}: {problem}")))
         };
         rows.iter().map(run).collect()
     }

@@ -102,7 +102,7 @@ const CLOSED: JournalRecord = JournalRecord::Closed { interrupted: Interrupted::
 
 async fn run_comes_back_as_it_was_written(location: &StoreLocation) {
     let store = store(location, "run");
-    assert!(!store.is_there().await);
+    assert!(!store.is_there().await.unwrap());
     assert_eq!(store.run_ids().await.unwrap(), []);
     let mut guard = lock(&store).await;
     guard.write_plan(&run(1), b"the plan".to_vec()).await.unwrap();
@@ -133,7 +133,7 @@ async fn run_comes_back_as_it_was_written(location: &StoreLocation) {
     let report = summary.into_report().unwrap();
     guard.write_run_report(&report).await.unwrap();
     assert!(store.report(&run(1)).await.unwrap().is_some());
-    assert!(store.is_there().await);
+    assert!(store.is_there().await.unwrap());
 }
 
 async fn reopened_run_goes_on_behind_its_last_line(location: &StoreLocation) {

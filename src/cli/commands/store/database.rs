@@ -89,7 +89,7 @@ mod with {
         let database = database(global)?;
         let health = database.health().await.map_err(|problem| match problem {
             StoreError::Database { .. } => CliError::from_store(problem).hint(tr!(
-                "see that the server runs, and that host, port, user, password and certificate are right; psql with the same address tells more"
+                "see that the server runs, and that host, port, user, password and certificate are right; psql with the same address tells more; `recard store migrate --worker ROLE`, by the role that owns the tables, gives rights"
             )),
             problem => problem.into(),
         })?;

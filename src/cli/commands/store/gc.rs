@@ -21,15 +21,19 @@ pub(super) use with::run;
 
 #[cfg(feature = "postgres")]
 mod with {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
+
+    use jiff::Timestamp;
 
     use super::*;
     use crate::app;
     use crate::cli::clock::SystemClock;
     use crate::cli::use_cases::Question;
     use crate::cli::{env, exit, session};
-    use crate::ports::Clock as _;
-    use crate::store::{Store, StoreLocation};
+    use crate::model::{PortalId, RunId};
+    use crate::ports::{Clock as _, StoreError};
+    use crate::store::{DeletableBackups, Store, StoreLocation};
 
     /// Shows what would go, asks, and deletes it portal by portal.
     pub(in crate::cli::commands::store) async fn run(
@@ -50,11 +54,19 @@ mod with {
             .checked_sub(arguments.older)
             .map_err(|problem| CliError::new(exit::USAGE, tr!("--older: {problem}", problem)))?;
         let keep = usize::try_from(arguments.keep).unwrap_or(usize::MAX);
+        let is_one = portals.len() == 1;
         let mut chosen = Vec::new();
-        let (mut layouts, mut bytes) = (0, 0);
+        let (mut layouts, mut bytes, mut left_out) = (0, 0, 0);
         for portal in portals {
-            let store = Store::open_current(&global.store, &portal).await?;
-            let runs = app::deletable_backups(&store, before, keep).await?;
+            let store = Store::open(&global.store, &portal)?;
+            let runs = match deletable(&store, before, keep).await {
+                Err(problem) if !is_one && is_of_portal(&problem) => {
+                    leave_out(ui, &portal, problem);
+                    left_out += 1;
+                    continue;
+                }
+                runs => runs?,
+            };
             for (run, backups) in &runs {
                 let size = backups.bytes();
                 ui.line(tr!(
@@ -71,7 +83,7 @@ mod with {
         }
         if layouts == 0 {
             ui.line(tr!("No backup is old enough to be deleted."))?;
-            return Ok(exit::DONE);
+            return Ok(if left_out == 0 { exit::DONE } else { exit::PARTIAL });
         }
         let question = tr!(
             "Delete {n} layout for good ({bytes} bytes)? It cannot be restored afterwards."
@@ -81,20 +93,67 @@ mod with {
         );
         let answer = Question::new(ui, interrupt, arguments.auto_approve).ask(&question).await;
         answer.map_err(|declined| CliError::from(app::Error::Declined(declined)))?;
+        let mut deleted = 0;
         for (store, runs) in chosen {
-            let owner = env::origin().lock_owner("store gc", now);
-            let (mut guard, note) = store.lock(owner, Arc::new(SystemClock)).await?;
-            if let Some(note) = note {
-                ui.warn(note);
-            }
-            for (run, backups) in &runs {
-                guard.delete_backups(run, backups).await?;
+            match delete(ui, &store, runs, &mut deleted).await {
+                Err(problem) if !is_one && is_of_portal(&problem) => {
+                    leave_out(ui, store.portal(), problem);
+                    left_out += 1;
+                }
+                ended => ended?,
             }
         }
         ui.changed(&format!(
             "{}\n",
-            tr!("{n} layout was deleted." | "{n} layouts were deleted." % layouts)
+            tr!("{n} layout was deleted." | "{n} layouts were deleted." % deleted)
         ))?;
-        Ok(exit::DONE)
+        Ok(if left_out == 0 { exit::DONE } else { exit::PARTIAL })
+    }
+
+    type OfRuns = BTreeMap<RunId, DeletableBackups>;
+
+    async fn deletable(
+        store: &Store,
+        before: Timestamp,
+        keep: usize,
+    ) -> Result<OfRuns, app::Error> {
+        store.refuse_moved().await?;
+        app::deletable_backups(store, before, keep).await
+    }
+
+    /// Deletes backups of one portal, under its lock, and counts them.
+    async fn delete(
+        ui: &Ui,
+        store: &Store,
+        runs: OfRuns,
+        deleted: &mut usize,
+    ) -> Result<(), app::Error> {
+        let owner = env::origin().lock_owner("store gc", SystemClock.now());
+        let (mut guard, note) = store.lock(owner, Arc::new(SystemClock)).await?;
+        if let Some(note) = note {
+            ui.warn(note);
+        }
+        for (run, backups) in &runs {
+            guard.delete_backups(run, backups).await?;
+            *deleted += backups.count();
+        }
+        Ok(())
+    }
+
+    /// Returns `true` for a failure of one portal, which does not end the work on the others.
+    fn is_of_portal(problem: &app::Error) -> bool {
+        !matches!(
+            problem,
+            app::Error::Store(
+                StoreError::Database { .. }
+                    | StoreError::NotMigrated { .. }
+                    | StoreError::SchemaTooNew { .. }
+            )
+        )
+    }
+
+    fn leave_out(ui: &Ui, portal: &PortalId, problem: app::Error) {
+        let problem = CliError::from(problem);
+        ui.fail(&problem.context(tr!("nothing more was deleted of {portal}", portal)));
     }
 }

@@ -25,6 +25,27 @@ pub(super) fn server_checks(health: &DatabaseHealth) -> Vec<Check> {
             ),
         },
         Check::ok("schema", tr!("has version {schema}", schema)),
+        match (&*health.missing, &*health.refused) {
+            ([], []) => Check::ok("rights", tr!("this role may do what a worker must")),
+            ([], refused) => {
+                let tables = refused.join(", ");
+                Check::failure(
+                    "rights",
+                    tr!("this role may not read or write {tables}", tables),
+                    tr!(
+                        "`recard store migrate --worker ROLE`, by the role that owns the tables, gives the rights"
+                    ),
+                )
+            }
+            (missing, _) => {
+                let tables = missing.join(", ");
+                Check::failure(
+                    "rights",
+                    tr!("there is no table {tables} in the schema recard", tables),
+                    tr!("somebody removed it: load a backup of the database"),
+                )
+            }
+        },
         match encoding.as_str() {
             "UTF8" => Check::ok("encoding", "UTF8"),
             other => Check::failure(

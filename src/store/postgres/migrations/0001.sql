@@ -185,6 +185,7 @@ select
     fleet,
     labels,
     case
+        when moved_to is not null then 'moved'
         when parked is not null then 'parked'
         when coalesce(pause > now(), false) or coalesce(declared_pause > now(), false) then 'paused'
         when lease > now() then 'claimed'
@@ -194,7 +195,7 @@ select
     end as state,
     revision,
     due,
-    greatest(now() - due, interval '0') as overdue,
+    case when isfinite(due) then greatest(now() - due, interval '0') end as overdue,
     attempts,
     failures,
     parked as parked_for,

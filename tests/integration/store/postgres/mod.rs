@@ -15,5 +15,6 @@ mod round_watch;
 mod sealing;
 mod standby;
 mod tls;
+mod trouble;
 mod versions;
 mod workers;
