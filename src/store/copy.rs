@@ -5,9 +5,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::audit_log::ReadAuditLog;
-use super::medium::{Medium, MediumLock};
+use super::medium::MediumLock;
 use super::place::Place;
-use super::{Store, StoreLocation, WriteGuard};
+use super::{Store, StoreLocation};
 use crate::i18n::Text;
 use crate::model::{PortalId, RunId};
 use crate::ports::{Archive as _, Clock, LockOwner, StoreError};
@@ -79,7 +79,8 @@ impl Store {
     }
 
     /// Copies all records into another store, compares them, and marks this one as moved. Both
-    /// locks are held meanwhile. `name` is the target's place, for the mark.
+    /// locks are held meanwhile. `name` is the target's place, for the mark. A copy that was
+    /// interrupted goes on.
     ///
     /// # Errors
     ///
@@ -94,20 +95,20 @@ impl Store {
     ) -> Result<(CopySummary, Vec<Text>), CopyError> {
         let (from, note) = self.lock(owner.clone(), Arc::clone(clock)).await?;
         let mut notes: Vec<Text> = note.into_iter().collect();
-        // A lock that was left behind writes to the audit log of the target.
-        let used = target.medium.has_records().await?;
-        if used {
+        let runs = self.run_ids().await?;
+        let places = places(&runs);
+        if !target.holds_part_of(self, &runs, &places).await? {
             return Err(CopyError::NotEmpty(name.to_owned(), self.portal.to_string()));
         }
-        let (to, note) = target.lock(owner.clone(), Arc::clone(clock)).await?;
+        // Not that of the store: one that an interrupted copy left behind would write to the audit
+        // log of the target.
+        let (to, note) = target.medium.lock(owner.clone(), clock).await?;
         notes.extend(note);
-        let runs = self.run_ids().await?;
         for run in &runs {
             self.journal(run).await?;
         }
-        let places = places(&runs);
         for place in &places {
-            self.copy(place, &to).await?;
+            self.copy(place, target, &to).await?;
         }
         for place in &places {
             self.compare(place, target).await?;
@@ -121,17 +122,58 @@ impl Store {
         Ok((CopySummary { runs: runs.len(), events }, notes))
     }
 
-    async fn copy(&self, place: &Place, to: &WriteGuard) -> Result<(), StoreError> {
+    /// Returns `true` if this store holds nothing but what an interrupted copy from another one
+    /// left: beginnings of its logs, and documents of it.
+    async fn holds_part_of(
+        &self,
+        source: &Self,
+        runs: &[RunId],
+        places: &[Place],
+    ) -> Result<bool, StoreError> {
+        let mine = self.run_ids().await?;
+        if self.moved_to().await?.is_some() || !mine.iter().all(|run| runs.contains(run)) {
+            return Ok(false);
+        }
+        let mut has_history = false;
+        for place in places {
+            let Some(part) = self.medium.read(place).await?.filter(|part| !part.is_empty()) else {
+                continue;
+            };
+            let is_part = match place {
+                // Any command of the source writes them anew.
+                Place::LimiterState | Place::ReadProof | Place::FieldLabels if has_history => true,
+                Place::Ledger => self.ledger().await? == source.ledger().await?,
+                _ => {
+                    let whole = source.medium.read(place).await?.unwrap_or_default();
+                    if place.is_log() { whole.starts_with(&part) } else { whole == part }
+                }
+            };
+            if !is_part {
+                return Ok(false);
+            }
+            has_history |= place.is_log();
+        }
+        Ok(true)
+    }
+
+    /// Copies a record. Of a log, what an interrupted copy did not.
+    async fn copy(&self, place: &Place, target: &Self, to: &MediumLock) -> Result<(), StoreError> {
         let Some(mut bytes) = self.medium.read(place).await? else { return Ok(()) };
         if !place.is_log() {
-            return to.held.replace(place, bytes).await;
+            return to.replace(place, bytes).await;
         }
         whole_lines(&mut bytes);
-        let text = String::from_utf8(bytes).map_err(|_| self.damaged(place, "it is not UTF-8"))?;
-        let mut log = None;
+        let mut there = target.medium.read(place).await?.unwrap_or_default();
+        whole_lines(&mut there);
+        let rest = bytes.split_off(there.len().min(bytes.len()));
+        let text = String::from_utf8(rest).map_err(|_| self.damaged(place, "it is not UTF-8"))?;
+        let mut log = match there.is_empty() {
+            true => None,
+            false => Some(to.open_log(place, &there).await?),
+        };
         for chunk in chunks(&text) {
             log = Some(match log {
-                None => start(&to.held, place, chunk).await?,
+                None => start(to, place, chunk).await?,
                 Some(mut log) => {
                     super::medium::Log::append(&mut log, chunk).await?;
                     log
@@ -160,21 +202,6 @@ impl Store {
     }
 }
 
-impl Medium {
-    /// Returns `true` if there is a run, an event or a document of the portal.
-    async fn has_records(&self) -> Result<bool, StoreError> {
-        if !self.run_ids().await?.is_empty() {
-            return Ok(true);
-        }
-        for place in &places(&[]) {
-            if self.read(place).await?.is_some_and(|bytes| !bytes.is_empty()) {
-                return Ok(true);
-            }
-        }
-        Ok(self.read(&Place::Moved).await?.is_some())
-    }
-}
-
 /// Begins a log with its first lines.
 async fn start(
     held: &MediumLock,
@@ -189,17 +216,18 @@ async fn start(
     Ok(log)
 }
 
-/// Returns all records of a portal with these runs. A journal comes behind what belongs to its
-/// run, because a run is there once its journal is.
+/// Returns all records of a portal with these runs. The audit log comes first, so that a copy that
+/// was interrupted shows. A journal comes behind what belongs to its run, because a run is there
+/// once its journal is.
 fn places(runs: &[RunId]) -> Vec<Place> {
     let mut places = vec![
+        Place::Audit,
         Place::LimiterState,
         Place::ReadProof,
         Place::FieldLabels,
         Place::Ledger,
         Place::Selection,
         Place::UsedPlans,
-        Place::Audit,
     ];
     for run in runs {
         places.extend([

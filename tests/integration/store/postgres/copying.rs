@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use recard::model::*;
 use recard::ports::*;
@@ -11,6 +13,7 @@ use recard::store::{CopyError, StoreLocation};
 use crate::store::store_laws::{
     FixedClock, card, done, header, intent, layout, lock, owner, run, store,
 };
+use crate::support::env::TestEnv;
 use crate::support::postgres::TestDatabase;
 
 /// Files below a folder with their bytes, but for the lock and the mark of a move.
@@ -123,4 +126,69 @@ async fn records_stay_where_a_copy_would_mix_or_hide_damage() {
     let refused = from.move_to(&to, "there", &by, &clock).await.unwrap_err();
     assert!(matches!(refused, CopyError::NotEmpty(..)), "{refused}");
     from.refuse_moved().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_that_was_interrupted_goes_on_and_mixes_nothing() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let (first, last) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let client = database.client().await;
+    let places = [
+        StoreLocation::Folder(first.path().to_owned()),
+        StoreLocation::Database(database.open().await),
+        StoreLocation::Folder(last.path().to_owned()),
+    ];
+    fill(&places[0]).await;
+    let env = TestEnv::new();
+    let addresses = [
+        first.path().display().to_string(),
+        database.url.clone(),
+        last.path().display().to_string(),
+    ];
+    for (pair, address) in places.windows(2).zip(addresses.windows(2)) {
+        let from = store(&pair[0], "moves");
+        let (mut interrupted, mut time) = (0, Duration::from_millis(20));
+        loop {
+            let arguments = ["store", "copy", "--portal", "moves.example.com"];
+            let mut copy = env.command(&arguments);
+            copy.args(["--store", &address[0], "--to", &address[1]]).stderr(Stdio::piped());
+            let mut copy = copy.stdout(Stdio::null()).spawn().unwrap();
+            tokio::time::sleep(time).await;
+            let _ = copy.kill();
+            let ended = copy.wait_with_output().unwrap();
+            if from.moved_to().await.unwrap().is_some() {
+                break;
+            }
+            let said = String::from_utf8_lossy(&ended.stderr);
+            // A statement that took a lock may have been under way.
+            assert!(matches!(ended.status.code(), None | Some(6)), "{said}");
+            interrupted += u32::from(ended.status.code().is_none());
+            // The locks that were left behind end, and the source goes on.
+            let left = "update recard.portal set lease = now() where lease > now()";
+            client.batch_execute(left).await.unwrap();
+            let level = recard::records::LimiterState { at: FixedClock.now(), level: 4.5 };
+            from.save_limiter_state(&level).await.unwrap();
+            time += Duration::from_millis(40);
+        }
+        assert!(interrupted > 0, "no copy was interrupted");
+    }
+    let (before, after) = (files(first.path()), files(last.path()));
+    // A kill leaves a file under a name of its own behind.
+    assert!(before.keys().all(|name| after.contains_key(name)), "{:?}", after.keys());
+    let differing: Vec<_> = before.iter().filter(|(name, bytes)| after[*name] != **bytes).collect();
+    // The source was locked anew in between, by the lock that was left behind.
+    let names: Vec<&str> =
+        differing.iter().map(|(name, _)| name.rsplit('/').next().unwrap()).collect();
+    assert!(names.iter().all(|name| ["audit.jsonl", "limiter.json"].contains(name)), "{names:?}");
+
+    // A target with a line of its own is no interrupted copy.
+    let (whole, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let places = [whole.path(), other.path()].map(|path| StoreLocation::Folder(path.to_owned()));
+    fill(&places[0]).await;
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock);
+    let by = owner("store copy");
+    let (from, to) = (store(&places[0], "moves"), store(&places[1], "moves"));
+    lock(&to).await.consume_plan(Digest::hash(b"other")).await.unwrap();
+    let refused = from.move_to(&to, "there", &by, &clock).await.unwrap_err();
+    assert!(matches!(refused, CopyError::NotEmpty(..)), "{refused}");
 }
