@@ -280,11 +280,9 @@ impl RestClient {
             FailureClass::Persistent | FailureClass::Transient => self.budget.max_elapsed,
         };
         let is_over = retry.duration() + pause > max_elapsed;
-        let is_doubtful =
-            is_over || (class != FailureClass::Persistent && retry.attempts() >= MAX_OWN_FAILURES);
-        // A short list has no later request. A host that never sent anything but pages is none.
-        let needs_probe =
-            is_doubtful && (class != FailureClass::NotAPortal || last_success.is_some());
+        // A short list has no later request that tells. A host that never sent anything but pages
+        // is no portal.
+        let needs_probe = is_over && (class != FailureClass::NotAPortal || last_success.is_some());
         let others_succeed =
             last_success > retry.since() || needs_probe && self.answers_probe(retry.lane()).await;
         let commands = request.commands();
