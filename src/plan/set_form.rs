@@ -29,15 +29,12 @@ impl RestoreLoss {
     /// with a blank title, unless the trust shows that the portal is newer.
     pub fn of(layout: &Layout, trust: ReadTrust) -> Self {
         let takes_blank = trust == ReadTrust::Trusted(TrustEvidence::WholeSeconds);
-        match SetForm::new(layout) {
-            Some(form) if form.has_titles(takes_blank) => {
-                let content: Option<Vec<Value>> = serde_json::from_str(layout.as_json()).ok();
-                if content.is_some_and(|content| content == form.0) {
-                    Self::Nothing
-                } else {
-                    Self::Part
-                }
-            }
+        let content = serde_json::from_str(layout.as_json()).unwrap_or_default();
+        match SetForm::of(&content) {
+            Some(form) if form.has_titles(takes_blank) => match content.as_array() {
+                Some(sections) if *sections == form.0 => Self::Nothing,
+                _ => Self::Part,
+            },
             _ => Self::Everything,
         }
     }
@@ -46,8 +43,11 @@ impl RestoreLoss {
 impl SetForm {
     /// Returns the form of a layout; `None` if every portal refuses the layout.
     pub fn new(layout: &Layout) -> Option<Self> {
-        let content: Value = serde_json::from_str(layout.as_json()).ok()?;
-        let sections = list(&content)?;
+        Self::of(&serde_json::from_str(layout.as_json()).ok()?)
+    }
+
+    fn of(content: &Value) -> Option<Self> {
+        let sections = list(content)?;
         let is_column = |first: &Value| first.get("type").is_some_and(|kind| kind == "column");
         let sections = match sections.first() {
             Some(column) if is_column(column) => list(column.get("elements")?)?,
