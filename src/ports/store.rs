@@ -302,6 +302,13 @@ pub enum StoreError {
     Missing(String),
 }
 
+impl StoreError {
+    /// Returns `true` for an error of a whole database, which no other portal of it is spared.
+    pub fn is_of_database(&self) -> bool {
+        matches!(self, Self::Database { .. } | Self::NotMigrated { .. } | Self::SchemaTooNew { .. })
+    }
+}
+
 /// Owner of the lock of a portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockOwner {

@@ -1,4 +1,4 @@
-//! CliSession of one portal of a fleet: its secret, and a listener that prints nothing.
+//! Session of one portal of a fleet: its secret, and a listener that prints nothing.
 
 use std::path::Path;
 use std::sync::Arc;

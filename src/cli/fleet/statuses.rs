@@ -12,8 +12,7 @@ use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::PortalId;
 use crate::ports::{
-    Clock as _, FleetState as _, FleetView, ParkReason, PortalState, QueueState, StoreError,
-    WorkerSign,
+    Clock as _, FleetState as _, FleetView, ParkReason, PortalState, QueueState, WorkerSign,
 };
 use crate::records::fleet::{FleetCounts, FleetReport, PortalOutcome, PortalRow, WorkerReport};
 use crate::store::Store;
@@ -167,11 +166,7 @@ async fn with_cut_run(
     let Some(name) = &portal.portal else { return Ok(row) };
     let found = match Store::open(&global.store, name)?.unfinished().await {
         Ok(found) => found,
-        Err(
-            problem @ (StoreError::Database { .. }
-            | StoreError::NotMigrated { .. }
-            | StoreError::SchemaTooNew { .. }),
-        ) => return Err(problem.into()),
+        Err(problem) if problem.is_of_database() => return Err(problem.into()),
         // The records of one portal do not hide the others.
         Err(problem) => return Ok(rows::failed(row, &CliError::from(problem))),
     };

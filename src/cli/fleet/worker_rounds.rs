@@ -120,11 +120,6 @@ impl Rounds for WorkerRounds<'_> {
                 return RoundOutcome::NotNow { due_in: IN_USE };
             }
             Err(failure) => {
-                tracing::warn!(
-                    portal = claim.portal.as_str(),
-                    failure = failure.chain.first().map(|text| text.english()),
-                    "round failed"
-                );
                 (rows::failed(rows::row(&fleet, portal, PortalOutcome::Failed), &failure), 0)
             }
         };

@@ -32,7 +32,7 @@ mod with {
     use crate::cli::use_cases::Question;
     use crate::cli::{env, exit, session};
     use crate::model::{PortalId, RunId};
-    use crate::ports::{Clock as _, StoreError};
+    use crate::ports::Clock as _;
     use crate::store::{DeletableBackups, Store, StoreLocation};
 
     /// Shows what would go, asks, and deletes it portal by portal.
@@ -142,14 +142,7 @@ mod with {
 
     /// Returns `true` for a failure of one portal, which does not end the work on the others.
     fn is_of_portal(problem: &app::Error) -> bool {
-        !matches!(
-            problem,
-            app::Error::Store(
-                StoreError::Database { .. }
-                    | StoreError::NotMigrated { .. }
-                    | StoreError::SchemaTooNew { .. }
-            )
-        )
+        !matches!(problem, app::Error::Store(source) if source.is_of_database())
     }
 
     fn leave_out(ui: &Ui, portal: &PortalId, problem: app::Error) {
