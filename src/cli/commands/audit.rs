@@ -142,11 +142,14 @@ async fn verify(
             }
         }
         if let Some(problem) = lost.first() {
-            return Err(broken(tr!(
+            return Err(CliError::general(tr!(
                 "{n} card of the run {run} cannot be put back: {problem}"
                     | "{n} cards of the run {run} cannot be put back: {problem}" % lost.len(),
                 run,
                 problem
+            ))
+            .hint(tr!(
+                "sealed backups of a database need their --backup-key-file; all others were changed by something else than recard"
             )));
         }
     }

@@ -7,6 +7,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::output::Outputs;
+use crate::cli::ui::Ui;
 use crate::i18n::Text;
 use crate::model::Digest;
 use crate::ports::{FleetState as _, Publication, Published, RolloutState};
@@ -35,6 +36,7 @@ pub(in crate::cli) async fn publish(
 
 /// Makes the report of a published fleet, as its current revision has it.
 pub(in crate::cli) async fn report(
+    ui: &Ui,
     global: &GlobalArgs,
     state: &Fleets,
     command: &str,
@@ -50,7 +52,14 @@ pub(in crate::cli) async fn report(
             digest
         )));
     };
-    statuses::report(global, command, &fleet, Some(&view), started).await
+    statuses::report(ui, global, command, &fleet, Some(&view), started).await
+}
+
+/// Adds to a failure that the command took effect, and only its report is missing.
+pub(in crate::cli) fn without_report(problem: CliError) -> CliError {
+    problem.hint(tr!(
+        "only the report is missing: the change took effect, and `recard fleet status` shows it"
+    ))
 }
 
 /// Ends a command that has published: waits for the rollout of a revision if that is wanted, writes
@@ -67,7 +76,8 @@ pub(in crate::cli) async fn finish(
         Some(revision) => wait(outputs, global, state, (fleet, revision), started).await?,
         None => exit::DONE,
     };
-    let report = report(global, state, command, fleet, started).await?;
+    let report = report(outputs.ui, global, state, command, fleet, started).await;
+    let report = report.map_err(without_report)?;
     outputs.write_fleet(&report)?;
     Ok(code)
 }

@@ -8,6 +8,7 @@ use super::{reports, rows, state};
 use crate::cli::args::GlobalArgs;
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
+use crate::cli::ui::Ui;
 use crate::i18n::Text;
 use crate::manifest::{Fleet, FleetPortal};
 use crate::model::PortalId;
@@ -20,6 +21,7 @@ use crate::store::Store;
 /// Makes the report of a fleet from the store: the last round of each portal, runs that were cut
 /// since, pauses, parked portals and the rollout.
 pub(in crate::cli) async fn report(
+    ui: &Ui,
     global: &GlobalArgs,
     command: &str,
     fleet: &Fleet,
@@ -29,8 +31,16 @@ pub(in crate::cli) async fn report(
     let path = reports::kept_file(global.store.folder(), &fleet.name);
     let mut known: BTreeMap<String, PortalRow> = BTreeMap::new();
     if path.exists() {
-        let rows = reports::read(&path)?.portals.into_iter();
-        known.extend(rows.map(|row| (row.portal.clone(), row)));
+        match reports::read(&path) {
+            Ok(kept) => {
+                known.extend(kept.portals.into_iter().map(|row| (row.portal.clone(), row)));
+            }
+            // What was published or halted already has taken effect all the same.
+            Err(problem) => ui.warn(tr!(
+                "rows of earlier rounds are missing, since the kept report is damaged: {problem}",
+                problem
+            )),
+        }
     }
     let names: Vec<PortalId> =
         fleet.portals.iter().filter_map(|portal| portal.portal.clone()).collect();

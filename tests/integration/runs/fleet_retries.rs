@@ -2,7 +2,7 @@
 
 use recard::model::PortalId;
 use recard::ports::{HaltCause, ParkReason, Parked, RolloutChange};
-use recard::store::{read_queue_row, write_queue_row, write_whole};
+use recard::store::{fleet_file_name, read_queue_row, write_queue_row, write_whole};
 use serde_json::json;
 
 use super::fleet_revisions::{CARD, Fleet};
@@ -117,4 +117,18 @@ async fn fleet_publish_never_brings_back_what_a_rollback_has_withdrawn() {
     fleet.0.file("card.yaml", &CARD.replace("[8, 12]", "[8, 14]"));
     fleet.commit();
     assert_eq!(fleet.publish(&[]).0.code, 0);
+}
+
+#[tokio::test]
+async fn fleet_commands_take_effect_and_warn_where_the_kept_report_is_damaged() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    fleet.publish(&[]);
+    let kept = format!(".recard/fleets/{}.json", fleet_file_name("customers"));
+    fleet.0.file(&kept, "{\"format\": \"recard.fleet/v1\"");
+    let stop = fleet.run("halt", &["--reason", "look"]);
+    for (command, (run, report)) in [("halt", stop), ("status", fleet.run("status", &[]))] {
+        assert!(run.stderr.contains("the kept report is damaged"), "{command}: {run:?}");
+        assert_eq!(report["portals"][0]["outcome"], "never-seen", "{command}: {report}");
+        assert_eq!(report["rollout"]["state"], "halted", "{command}: {report}");
+    }
 }

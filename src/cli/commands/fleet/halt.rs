@@ -46,7 +46,8 @@ async fn halt(
         }
     }
     let (fleet, _) = state::find(&state, arguments.name.as_deref()).await?;
-    let report = publishing::report(global, &state, "halt", &fleet, started).await?;
+    let report = publishing::report(outputs.ui, global, &state, "halt", &fleet, started).await;
+    let report = report.map_err(publishing::without_report)?;
     outputs.write_fleet(&report)?;
     Ok(exit::DONE)
 }

@@ -115,7 +115,8 @@ async fn publish(
         }
         if !violations.is_empty() {
             let view = view.as_ref();
-            let mut report = statuses::report(global, "publish", fleet, view, started).await?;
+            let mut report =
+                statuses::report(outputs.ui, global, "publish", fleet, view, started).await?;
             report.violations = violations;
             return publishing::refuse(outputs, &report);
         }

@@ -52,7 +52,8 @@ async fn report(
     let is_file = !named.named().is_empty() || Path::new("fleet.yaml").exists();
     if name.is_some() || (!is_file && !state.heads().await?.is_empty()) {
         let (name, _) = state::find(&state, name.as_deref()).await?;
-        let mut report = publishing::report(global, &state, "status", &name, started).await?;
+        let mut report =
+            publishing::report(outputs.ui, global, &state, "status", &name, started).await?;
         if let Some(selector) = &named.selector {
             report.portals.retain(|row| selector.matches(&row.labels));
             if report.portals.is_empty() {
@@ -64,5 +65,5 @@ async fn report(
     }
     let loaded = files::load(outputs, named, interrupt).await?;
     let view = state.view(&loaded.fleet.name).await?;
-    statuses::report(global, "status", &loaded.fleet, view.as_ref(), started).await
+    statuses::report(outputs.ui, global, "status", &loaded.fleet, view.as_ref(), started).await
 }
