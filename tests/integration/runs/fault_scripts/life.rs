@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::log::Log;
 use super::model::{digest, key_of};
-use super::script::Row;
 use super::{SETTLING, connect, header, planned};
 
 /// A portal, and the state that each life begins with.
@@ -56,8 +55,13 @@ impl Life {
         self.emulator.keep_history();
     }
 
+    /// Returns the personal layouts of leads.
     pub fn layouts(&self) -> Layouts {
-        layouts(&self.emulator.state())
+        let is_lead = |name: &str| matches!(name, "lead_details" | "returning_lead_details");
+        let rows = self.emulator.rows().into_iter();
+        rows.filter(|row| row.user != 0 && is_lead(&row.name))
+            .filter_map(|row| Some((key_of(&(row.user, row.name)), digest(&row.value)?)))
+            .collect()
     }
 
     /// Plans under one script, and applies under another. None if there is no plan.
@@ -144,20 +148,4 @@ fn opened(of: &Log) -> RunHeader {
         Some(JournalRecord::Opened(header)) => header.clone(),
         other => panic!("{other:?}"),
     }
-}
-
-/// The personal layouts of a state.
-pub fn layouts(state: &Value) -> Layouts {
-    let rows = state["options"].as_array().unwrap().iter();
-    let personal = rows.filter(|row| row["user_id"] != 0);
-    let named = personal.filter(|row| {
-        matches!(row["name"].as_str(), Some("lead_details" | "returning_lead_details"))
-    });
-    named
-        .filter_map(|row| {
-            let of: Row =
-                (row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned());
-            Some((key_of(&of), digest(&row["value"])?))
-        })
-        .collect()
 }
