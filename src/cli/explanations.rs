@@ -262,7 +262,9 @@ pub(super) fn explanation(code: DiagnosticCode) -> Explanation {
             Edit(IDS, "ids: [12]"),
         ),
         Code::UnknownDepartment => (
-            tr_later!("The portal has no active department with that id or name."),
+            tr_later!(
+                "The portal has no active department with that id or name, or it is above itself."
+            ),
             Edit(IDS, "departments: [Salse]"),
             Edit(IDS, "departments: [Sales]"),
         ),

@@ -96,7 +96,7 @@ codes! {
     UnknownEmail = "RC0402",
     /// The portal has several people with that e-mail address.
     AmbiguousEmail = "RC0403",
-    /// The portal has no active department with that id or name.
+    /// The portal has no active department with that id or name, or it is above itself.
     UnknownDepartment = "RC0404",
     /// A department without active people.
     EmptyDepartment = "RC0405",

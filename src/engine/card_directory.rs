@@ -146,7 +146,7 @@ impl CardDirectory {
                     name,
                     type = of.words()
                 );
-                let known = tr!("it lists {known}", known = list(listed.iter().map(shown)));
+                let known = lists(listed.iter().map(shown));
                 let help = match self.is_complete {
                     true => known,
                     false => tr!(
@@ -226,8 +226,8 @@ impl CardDirectory {
             [one] => Ok(*one),
             [] => {
                 let text = tr!("the portal has no smart process named {name}", name);
-                let known = list(listed.iter().map(|(id, title)| format!("{id} ({title})")));
-                problem(DiagnosticCode::UnknownPipeline, text, tr!("it lists {known}", known))
+                let known = lists(listed.iter().map(|(id, title)| format!("{id} ({title})")));
+                problem(DiagnosticCode::UnknownPipeline, text, known)
             }
             several => {
                 let ids = list(several.iter().map(ToString::to_string));
@@ -308,6 +308,12 @@ fn asks_for_all(selector: &CardSelector) -> bool {
 
 fn shown(pipeline: &Pipeline) -> String {
     format!("{} ({})", pipeline.id, pipeline.name)
+}
+
+/// Returns the help that names what the portal lists.
+fn lists(words: impl ExactSizeIterator<Item = String>) -> Text {
+    let known = list(words);
+    tr!("it lists {known}", known)
 }
 
 /// Joins words, the first of many alone.

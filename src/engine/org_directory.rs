@@ -93,6 +93,17 @@ impl Directory {
         self.people.get(&user)?.departments.iter().copied().find_map(missing)
     }
 
+    /// Returns `true` if a department is in a ring: all that is above it counts as below it, too.
+    pub(super) fn is_below_itself(&self, id: DepartmentId) -> bool {
+        let above = |id: DepartmentId| self.departments.get(&id).and_then(|one| one.parent);
+        let mut seen = BTreeSet::new();
+        let mut next = above(id);
+        while let Some(one) = next.filter(|one| seen.insert(*one)) {
+            next = above(one);
+        }
+        seen.contains(&id)
+    }
+
     /// Returns `true` if a user, dismissed or not, belongs directly to one of the departments.
     pub(super) fn belongs(&self, user: UserId, departments: &BTreeSet<DepartmentId>) -> bool {
         let person = self.people.get(&user);

@@ -11,6 +11,7 @@ use super::execute::Executor;
 use super::observe::observe;
 use super::options::{ExecuteOptions, SnapshotAge};
 use super::outcome_log::StopCause;
+use super::restore_plan::no_header;
 use super::salvage::MendedJournal;
 use super::task::{CardTask, Goal, can_become, missing, stored_again_in_part};
 use super::{Event, EventSink, TargetOutcome, cancellation};
@@ -38,7 +39,7 @@ pub struct RecoveryReport {
 #[derive(Debug, Error)]
 pub enum RecoveryError {
     /// The journal does not begin with the header of a run.
-    #[error("{}", tr!("the journal does not begin with a run's header"))]
+    #[error("{}", no_header())]
     NoHeader,
     /// The run had another caller, and its indeterminate targets must be read or restored by that
     /// user.

@@ -188,6 +188,11 @@ impl Resolver {
             let Some(id) = self.directory.department_id(&department.value.department) else {
                 continue;
             };
+            let recursive = department.value.recursive;
+            if recursive && self.directory.is_below_itself(id) {
+                self.diagnostics.push(ring_problem(id, &department.place));
+                continue;
+            }
             if members.is_empty() {
                 let text = tr!("nobody active is in department {id}", id);
                 let help = tr!(
@@ -202,7 +207,6 @@ impl Resolver {
                     .help(help),
                 );
             }
-            let recursive = department.value.recursive;
             for user in members {
                 selected
                     .entry(user)
@@ -435,4 +439,12 @@ impl Resolver {
         let more = if more == 0 { Text::default() } else { tr!(" and {more} more", more) };
         tr!("departments that the webhook can see: {}{more}", shown.join(", "), more)
     }
+}
+
+/// Words the problem of a department that is below itself.
+fn ring_problem(id: DepartmentId, place: &SourceLocation) -> Diagnostic {
+    let text =
+        tr!("department {id} is above itself on the portal; nobody knows who is below it", id);
+    let help = tr!("mend the departments there, or select them without `recursive`");
+    Diagnostic::error(DiagnosticCode::UnknownDepartment, place.clone(), text).help(help)
 }

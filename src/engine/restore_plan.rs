@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use crate::i18n::english;
+use crate::i18n::{Text, english};
 use crate::model::{
     CardKey, CardKind, CardState, Digest, Layout, Observed, Outcome, ReadTrust, RunId, Snapshot,
     UnreadableReason,
@@ -105,8 +105,13 @@ impl RestorePlan {
 #[derive(Debug, Error)]
 pub enum RestoreError {
     /// The journal does not begin with the header of a run.
-    #[error("{}", tr!("the journal does not begin with a run's header"))]
+    #[error("{}", no_header())]
     NoHeader,
+}
+
+/// Returns the message that the first record of a journal is not the header of its run.
+pub(super) fn no_header() -> Text {
+    tr!("the journal does not begin with a run's header")
 }
 
 /// Layout before the run, according to the journal.

@@ -419,3 +419,25 @@ async fn guards_hold_users_of_an_exception_below_a_missing_department() {
     let alone = targets(&except(false));
     assert!(alone.iter().all(|(_, decision, _)| decision != "hold"), "{alone:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn department_in_a_ring_selects_nobody_with_those_below() {
+    let env = TestEnv::start().await;
+    env.change(|state| {
+        let departments = state["portal"]["departments"].as_array_mut().unwrap();
+        let company = departments.iter_mut().find(|one| one["ID"] == 1).unwrap();
+        // Sales East stands below Sales, Sales below the company, and that below Sales East.
+        company["PARENT"] = json!(42);
+    });
+    write_manifest(&env, "a.yaml", "sales", "{ departments: [{ id: 41, recursive: true }] }", "");
+    for command in [&["plan", "-f", "manifests"][..], &APPLY] {
+        let ended = env.run(command);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        let told = "department 41 is above itself on the portal";
+        assert!(ended.stderr.contains(told) && ended.stderr.contains("RC0404"), "{ended:?}");
+    }
+    assert_eq!(resets_sent(env.emulator()), 0);
+    // Without those below, the place in the tree does not matter.
+    write_manifest(&env, "a.yaml", "sales", "{ departments: [41] }", "");
+    applies(&env, &APPLY);
+}
