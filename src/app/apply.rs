@@ -63,7 +63,9 @@ pub async fn apply(
     let planned = super::plan(session, manifests, &options.plan, observer).await?;
     let plan = &planned.plan;
     approver.show(Proposal::Apply(&planned)).await?;
-    if plan.counts().reset == 0 && plan.new_marks() == 0 {
+    // A selection that shrank is refused also if nothing is to be reset: stored, it would be the
+    // measure of the next run.
+    if plan.counts().reset == 0 && plan.new_marks() == 0 && plan.guards.holds() {
         save_selections(&mut locked, manifests.files, plan).await?;
         return Ok(AppliedRun { planned, run: None });
     }

@@ -48,7 +48,7 @@ fn headline(word: &str, plan: &Plan) -> Headline {
 
 fn whole_headline(word: &str, plan: &Plan) -> Headline {
     let counts = plan.counts();
-    if plan.is_noop() {
+    if plan.is_noop() && plan.guards.holds() {
         return Headline {
             sign: "✅",
             title: tr!("recard {word}: nothing to do", word),

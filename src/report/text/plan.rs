@@ -80,7 +80,7 @@ pub(super) fn write(
     for line in &model.once {
         writeln!(out, "{line}")?;
     }
-    if plan.is_noop() {
+    if plan.is_noop() && plan.guards.holds() {
         let cards = as_wanted(plan.counts().keep);
         return writeln!(out, "{GOOD}{}{GOOD:#} {cards}", tr!("No changes."));
     }

@@ -421,6 +421,34 @@ async fn guards_hold_users_of_an_exception_below_a_missing_department() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guards_refuse_a_shrunk_selection_that_resets_nobody_and_keep_the_number_before() {
+    let (env, people) = TestEnv::with_customized_cards(10).await;
+    write_manifest(&env, "a.yaml", "sales", &ids(&people), "");
+    applies(&env, &APPLY);
+    // All cards are at their defaults, and half of the selection is gone.
+    write_manifest(&env, "a.yaml", "sales", &ids(&people[..5]), "");
+    let shrunk = "5 people, and selected 10 in the last run";
+    let planned = env.run(&["plan", "-f", "manifests", "-o", "text", "-o", "markdown=plan.md"]);
+    assert!(planned.stdout.contains("Apply will refuse: 1 guard blocks the plan"), "{planned:?}");
+    assert!(!planned.stdout.contains("No changes."), "{planned:?}");
+    let markdown = std::fs::read_to_string(env.at("plan.md")).unwrap();
+    assert!(markdown.contains("🛑") && !markdown.contains('✅'), "{markdown}");
+    for _ in 0..2 {
+        let told = is_refused(&env, &APPLY);
+        assert!(told.contains(shrunk), "{told}");
+    }
+    // A smaller selection is measured against the last one that was not refused.
+    save(env.emulator(), row(people[0], "lead_details", "again"));
+    let told = is_refused(&env, &APPLY);
+    assert!(told.contains(shrunk), "{told}");
+    let five = acknowledging("selection: 5");
+    write_manifest(&env, "a.yaml", "sales", &ids(&people[..5]), &five);
+    applies(&env, &APPLY);
+    write_manifest(&env, "a.yaml", "sales", &ids(&people[..5]), "");
+    applies(&env, &APPLY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn department_in_a_ring_selects_nobody_with_those_below() {
     let env = TestEnv::start().await;
     env.change(|state| {
