@@ -32,6 +32,9 @@ pub(super) fn write_restored(
         restored;
     let report =
         ReportedRun { held, names: Some(&names), ..ReportedRun::not_begun(portal.as_str()) };
+    let incomplete = is_incomplete
+        .then(|| tr!("lines of the run's journal are lost: cards may be missing here"));
+    let report = ReportedRun { incomplete, ..report };
     let kept_back = !report.held.is_empty() || is_incomplete;
     let code = match run {
         None => outputs.write(Subject::Run(&report)).map(|()| exit::DONE)?,

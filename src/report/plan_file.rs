@@ -88,6 +88,7 @@ impl PlanFileReport<'_> {
         let kinds: BTreeSet<CardKind> = kinds.filter(|kind| kind.lead().is_none()).collect();
         lines.extend(kinds.into_iter().map(|kind| kind_line(kind, &content.kinds, str::to_owned)));
         lines.extend(content.commit.as_ref().map(|commit| tr!("commit {commit}", commit)));
+        lines.extend(partial_if(content.narrowed));
         lines.push(use_line(self.used));
         let changed = self.present.map_or(0, |present| present.settled.len());
         if changed > 0 {
@@ -113,6 +114,12 @@ pub(super) fn removal(target: &PlanFileTarget) -> Text {
         Some(generation) => Text::join(&[removed, tr!(", once for {generation}", generation)], ""),
         None => removed,
     }
+}
+
+/// Returns the sentence on a narrowed plan, if it was narrowed.
+pub(super) fn partial_if(is_narrowed: bool) -> Option<Text> {
+    is_narrowed
+        .then(|| tr!("Partial: narrowed on the command line; the manifests may select more cards."))
 }
 
 /// Returns the use of a plan file.

@@ -116,6 +116,8 @@ pub struct ReportedRun<'a> {
     pub stopped: Option<&'a str>,
     /// The targets that were not attempted because they are held.
     pub held: Vec<HeldTarget>,
+    /// What may be left to do with cards that nobody can name, if anything is.
+    pub incomplete: Option<Text>,
     /// The plan behind it, if it is known: names, and positions in the manifests.
     pub plan: Option<&'a Plan>,
     /// The names of people that are known without a plan.
@@ -208,6 +210,7 @@ impl<'a> ReportedRun<'a> {
             targets: &[],
             stopped: None,
             held: Vec::new(),
+            incomplete: None,
             plan: None,
             names: None,
             header: None,
@@ -241,6 +244,7 @@ impl<'a> ReportedRun<'a> {
         let names = self.targets.iter().map(|settled| (settled.key, self.person_name(settled.key)));
         let text = RunText::new(self.run?, self.targets, self.totals());
         let text = text.with_reason(self.stopped).with_held(self.held.len()).with_names(names);
+        let text = text.with_incomplete(self.incomplete.as_ref());
         Some(match listing {
             RowFilter::Targets => text.with_every_target(),
             RowFilter::Changes => text,

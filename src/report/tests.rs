@@ -57,6 +57,7 @@ fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Ve
         targets: &settled,
         stopped: Some(text),
         held: HeldTarget::from_plan(&plan),
+        incomplete: Some(Text::from("2 cards were held")),
         plan: Some(&plan),
         names: None,
         header: None,
@@ -359,5 +360,52 @@ fn the_words_of_machines_are_the_same_in_every_language() {
             &RenderOptions { language: Language::Russian, ..RenderOptions::default() },
         );
         assert_eq!(english, russian, "{format}");
+    }
+}
+
+#[test]
+fn run_that_ends_with_3_is_no_success_in_any_format() {
+    let plan = planned(3, "a", "b", "c");
+    let run = RunId::new("20261101T090000Z", 7).unwrap();
+    let outcomes = |last: Outcome| -> Vec<TargetOutcome> {
+        let keys = plan.targets.iter().map(|target| target.key).take(2);
+        let outcomes = [Outcome::Reset, last];
+        keys.zip(outcomes).map(|(key, outcome)| TargetOutcome { key, outcome }).collect()
+    };
+    let (good, changed) = (outcomes(Outcome::AlreadyDefault), outcomes(Outcome::Changed));
+    let rendered = |targets, held: &[HeldTarget], incomplete: Option<&str>, format| {
+        let run = ReportedRun {
+            run: Some(&run),
+            targets,
+            held: held.to_vec(),
+            incomplete: incomplete.map(Text::from),
+            ..ReportedRun::not_begun("company.bitrix24.com")
+        };
+        Report { purpose: Purpose::Apply, subject: Subject::Run(&run) }
+            .render(format, &RenderOptions::default())
+    };
+    let held =
+        HeldTarget { key: plan.targets[2].key, reason: "not-seen", text: "was not read".into() };
+    let held = [held];
+    for (targets, held, incomplete, is_good, cards) in [
+        (&good, &[][..], None, true, "1 of 2 cards"),
+        (&changed, &[][..], None, false, "1 of 2 cards"),
+        (&good, &held[..], None, false, "1 of 3 cards"),
+        (&good, &[][..], Some("two cards were held"), false, "1 of 2 cards"),
+    ] {
+        let shown = |format| rendered(targets, held, incomplete, format);
+        let (markdown, html) = (shown(OutputFormat::Markdown), shown(OutputFormat::Html));
+        assert_eq!((markdown.contains('✅'), markdown.contains("⚠️")), (is_good, !is_good));
+        let tone = if is_good { "banner green" } else { "banner amber" };
+        assert!(html.contains(tone), "{html}");
+        for text in [&markdown, &html, &shown(OutputFormat::Text)] {
+            assert!(text.contains(cards), "{cards}: {text}");
+            assert!(incomplete.is_none_or(|told| text.contains(told)), "{text}");
+        }
+        let Some(told) = incomplete else { continue };
+        for format in [OutputFormat::Json, OutputFormat::Junit, OutputFormat::Sarif] {
+            assert!(shown(format).contains(told), "{format:?}");
+        }
+        assert!(shown(OutputFormat::Junit).contains("failures=\"1\""));
     }
 }

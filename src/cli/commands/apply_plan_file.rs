@@ -149,22 +149,26 @@ impl PlanFileApprover<'_> {
     fn finish(&self, applied: app::AppliedPlanFile) -> Result<u8, CliError> {
         let app::AppliedPlanFile { plan, run } = applied;
         let content = &self.file.content;
+        let hold = content.counts.hold;
+        let incomplete = (hold > 0).then(|| {
+            tr!(
+                "{n} card was held when the plan was made, and was not tried; a new plan reads it again"
+                    | "{n} cards were held when the plan was made, and were not tried; a new plan reads them again"
+                        % hold
+            )
+        });
         let report = ReportedRun {
             manifests: reasons(content),
+            incomplete,
             plan: Some(&plan),
             labels: Some(&self.session.app.labels),
             ..ReportedRun::not_begun(plan.portal.as_str())
         };
-        let held = if content.counts.hold > 0 { exit::PARTIAL } else { exit::DONE };
-        let code = write_applied(self.outputs, self.session, report, run, held)?;
-        if content.counts.hold > 0 {
-            self.outputs.ui.warn(tr!(
-                "{n} card was held when the plan was made, and was not tried; a new plan reads it again"
-                    | "{n} cards were held when the plan was made, and were not tried; a new plan reads them again"
-                        % content.counts.hold
-            ));
+        if let (None, Some(incomplete)) = (&run, &report.incomplete) {
+            self.outputs.ui.warn(incomplete.clone());
         }
-        Ok(code)
+        let held = if hold > 0 { exit::PARTIAL } else { exit::DONE };
+        write_applied(self.outputs, self.session, report, run, held)
     }
 }
 

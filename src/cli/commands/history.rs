@@ -101,6 +101,7 @@ pub(super) fn reported_run<'a>(
             RunEnd::Unfinished => Some(tr_later!("unfinished")),
         },
         held: Vec::new(),
+        incomplete: None,
         plan: None,
         names,
         header: Some(&run.header),

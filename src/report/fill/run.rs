@@ -31,11 +31,21 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, run: &'a ReportedRun<'a>) -> Repo
         result: CheckResult::Broken("stopped"),
         text: reason.to_owned(),
     });
+    let incomplete = run.incomplete.as_ref().map(|text| CiCheck {
+        class: "recard".to_owned(),
+        name: "every card is known".to_owned(),
+        result: CheckResult::Failed("incomplete"),
+        text: text.to_string(),
+    });
+    let left = run
+        .incomplete
+        .as_ref()
+        .map(|text| Finding::new(FindingLevel::Warning, "incomplete", text.to_string()));
     ReportModel {
         rows: targets.chain(held).collect(),
         columns: columns::RUN,
-        checks: end.into_iter().collect(),
-        findings: stopped.into_iter().collect(),
+        checks: end.into_iter().chain(incomplete).collect(),
+        findings: stopped.into_iter().chain(left).collect(),
         headline: headline(model.purpose.as_str(), run),
         about: About::Run(run),
         stopped: run.stopped,
@@ -46,16 +56,17 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, run: &'a ReportedRun<'a>) -> Repo
 fn headline(word: &str, run: &ReportedRun<'_>) -> Headline {
     let totals @ Totals { done, skipped, failed, unknown } = run.totals();
     let held = run.held.len();
+    let is_resolved = run.targets.iter().all(|target| target.outcome.is_resolved());
     let sign = if failed > 0 || unknown > 0 || run.stopped.is_some() {
         "❌"
-    } else if held > 0 {
+    } else if held > 0 || run.incomplete.is_some() || !is_resolved {
         "⚠️"
     } else {
         "✅"
     };
     let title = tr!(
         "recard {word}: {done} of {n} card done"
-            | "recard {word}: {done} of {n} cards done" % totals.planned(),
+            | "recard {word}: {done} of {n} cards done" % totals.planned() as usize + held,
         word,
         done
     );
@@ -66,7 +77,10 @@ fn headline(word: &str, run: &ReportedRun<'_>) -> Headline {
         unknown,
         held
     );
-    let sums = [Some(sums), run.plan.and_then(partial)].into_iter().flatten().collect::<Vec<_>>();
+    let sums = [Some(sums), run.plan.and_then(partial), run.incomplete.clone()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
     Headline { sign, title, sums: Some(Text::join(&sums, " ")) }
 }
 

@@ -11,7 +11,7 @@ use crate::plan::{Advice, DriftKind, Violation};
 use crate::report::escape;
 use crate::report::report_model::{About, Finding, FindingLevel, Guards, ReportModel};
 use crate::report::subject::{PlanReport, Subject};
-use crate::report::text::plan::trust;
+use crate::report::text::plan::{partial, trust};
 use crate::report::undo;
 use crate::report::{Cost, Purpose, RenderOptions};
 
@@ -334,6 +334,15 @@ fn facts(out: &mut String, model: &ReportModel<'_>, privacy: &Privacy<'_>) {
     for (name, reason) in manifests.iter().take(MAX_ITEMS) {
         let (name, reason) = (privacy.text("text", name), privacy.text("text", reason));
         facts.push([tr!("Manifest").into(), name.into_owned(), reason.into_owned()]);
+    }
+    let plan = match &model.about {
+        About::Plan(report) => Some(report.plan),
+        About::Run(run) => run.plan,
+        About::PlanFile(..) | About::Manifests(_) | About::Command => None,
+    };
+    facts.extend(plan.and_then(partial).map(|partial| line(&partial)));
+    if let About::Run(run) = &model.about {
+        facts.extend(run.incomplete.as_ref().map(|incomplete| line(incomplete)));
     }
     if let About::Plan(report) = &model.about
         && !matches!(report.plan.trust, ReadTrust::Trusted(_))

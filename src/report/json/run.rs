@@ -35,6 +35,9 @@ pub struct ReportJson {
     stopped: Option<String>,
     /// The targets that the plan held, and that were not attempted.
     held: Vec<HeldJson>,
+    /// What may be left to do with cards that nobody can name, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete: Option<String>,
     /// The header of the run; only from `show` and `history`.
     #[serde(skip_serializing_if = "Option::is_none")]
     about: Option<AboutJson>,
@@ -119,6 +122,7 @@ impl ReportJson {
             },
             stopped: report.stopped.map(ToOwned::to_owned),
             held: report.held.iter().map(held).collect(),
+            incomplete: report.incomplete.as_ref().map(ToString::to_string),
             about: report.header.map(AboutJson::new),
         }
     }

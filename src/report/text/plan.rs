@@ -9,6 +9,7 @@ use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::{Plan, PlanExtent};
 use crate::report::alike::fold_alike;
 use crate::report::humanize::CostLine;
+use crate::report::plan_file::partial_if;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
 use crate::report::review::kind_lines;
 use crate::report::style::{BAD, FAINT, GOOD, HEADING, WARNING};
@@ -111,8 +112,7 @@ pub(super) fn write(
 
 /// Returns the sentence on a plan that was narrowed.
 pub(in crate::report) fn partial(plan: &Plan) -> Option<Text> {
-    (plan.extent == PlanExtent::Partial)
-        .then(|| tr!("Partial: narrowed on the command line; the manifests may select more cards."))
+    partial_if(plan.extent == PlanExtent::Partial)
 }
 
 fn line<'a>(

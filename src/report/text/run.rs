@@ -25,6 +25,7 @@ pub struct RunText<'a> {
     totals: Totals,
     stopped: Option<&'a str>,
     held: u32,
+    incomplete: Option<&'a Text>,
     names: BTreeMap<CardKey, &'a str>,
     listed: OutcomeFilter,
 }
@@ -38,6 +39,7 @@ impl<'a> RunText<'a> {
             totals,
             stopped: None,
             held: 0,
+            incomplete: None,
             names: BTreeMap::new(),
             listed: OutcomeFilter::Problems,
         }
@@ -59,6 +61,12 @@ impl<'a> RunText<'a> {
     #[must_use]
     pub fn with_held(self, held: usize) -> Self {
         Self { held: u32::try_from(held).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// Adds what may be left to do with cards that nobody can name.
+    #[must_use]
+    pub fn with_incomplete(self, incomplete: Option<&'a Text>) -> Self {
+        Self { incomplete, ..self }
     }
 
     /// Adds people's names.
@@ -99,7 +107,9 @@ impl<'a> fmt::Display for RunText<'a> {
         }
         let Totals { done, skipped, failed, unknown } = self.totals;
         let held = self.held;
-        let clean = held == 0 && self.targets.iter().all(|settled| settled.outcome.is_resolved());
+        let clean = held == 0
+            && self.incomplete.is_none()
+            && self.targets.iter().all(|settled| settled.outcome.is_resolved());
         let style = if clean { GOOD } else { WARNING };
         let all = self.totals.planned().saturating_add(held);
         let sums = match held {
@@ -131,6 +141,9 @@ impl<'a> fmt::Display for RunText<'a> {
                 tr!("The run ended early:"),
                 visible(&Text::from_msgid(reason))
             )?;
+        }
+        if let Some(incomplete) = self.incomplete {
+            writeln!(f, "{WARNING}{}{WARNING:#}", visible(incomplete))?;
         }
         writeln!(f, "{HEADING}{}{HEADING:#}", tr!("Run {}", self.run))
     }

@@ -115,6 +115,8 @@ fn plan_file_of_a_narrowed_plan_has_its_targets_alone_and_stays_partial() {
     let content = env.read_plan_file("plan.json");
     assert!(content.narrowed);
     assert_eq!(content.targets.len(), 3);
+    let shown = env.run(&["show", "plan.json"]);
+    assert!(shown.stdout.contains("Partial: narrowed on the command line"), "{shown:?}");
     let wider = env.run_embedded("apply plan.json --user 18");
     assert!(wider.code == 64 && wider.stderr.contains("has its targets already"), "{wider:?}");
     let applied = env.run_embedded("apply plan.json -f lead.yaml -o json");
@@ -154,4 +156,18 @@ fn plan_that_a_guard_blocks_exits_with_4_where_its_exit_code_is_asked_for() {
     let applied = env.run_embedded("apply plan.json");
     assert_eq!(applied.code, 4, "{applied:?}");
     assert!(env.run_embedded("history").stdout.contains("no run"));
+}
+
+#[test]
+fn narrowed_plan_and_run_are_partial_in_every_format_for_people() {
+    let env = TestEnv::quickstart();
+    for line in ["plan lead.yaml --user 12", "apply lead.yaml --yes --user 12"] {
+        let outputs = "-o text -o markdown=report.md -o html=report.html";
+        let ended = env.run_embedded(&format!("{line} {outputs}"));
+        assert_eq!(ended.code, 0, "{line}: {ended:?}");
+        let file = |name: &str| std::fs::read_to_string(env.at(name)).unwrap();
+        for text in [ended.stdout, file("report.md"), file("report.html")] {
+            assert!(text.contains("Partial: narrowed on the command line"), "{line}: {text}");
+        }
+    }
 }

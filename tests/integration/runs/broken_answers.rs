@@ -22,9 +22,12 @@ async fn card_whose_answer_is_broken_is_held_alone_however_few_are_read() {
     answered(r#"{"result":{"result":{},"result_error":{"c0":7}},"time":{}}"#);
     let both = "lead: { types: [simple] }, deal: { pipelines: [default] }";
     assert_eq!(planned(&env, both), (1, 1));
-    let applied = env.run(&["apply", "cards.json"]);
+    let applied = env.run(&["apply", "cards.json", "-o", "text", "-o", "markdown=run.md"]);
     assert_eq!(applied.code, 3, "{applied:?}");
-    assert!(applied.stderr.contains("1 card was held when the plan was made"), "{applied:?}");
+    let held = "1 card was held when the plan was made";
+    assert!(applied.stdout.contains(held), "{applied:?}");
+    let markdown = std::fs::read_to_string(env.at("run.md")).unwrap();
+    assert!(markdown.contains("⚠️") && markdown.contains(held), "{markdown}");
     let rows = env.rows();
     let is_mine = |row: &Value| row["user_id"] == 12 && row["name"] == "lead_details";
     assert!(!rows.as_array().unwrap().iter().any(is_mine), "{applied:?}");
