@@ -30,13 +30,21 @@ pub(super) fn write_applied(
     let has_written =
         finished.report.totals.done > 0 && !finished.report.targets.iter().all(is_blind);
     let has_blind = finished.report.targets.iter().any(is_blind);
+    let is_whole = report.is_undone_whole(&finished.report.targets);
     let run = finished.report.run.clone();
     let code = write_finished(outputs, session, report, finished);
     if has_written && outputs.has_text() {
         let again = session.global_flags();
-        outputs.ui.note(match has_blind {
-            false => tr!("To put everything back: recard restore {run} --all{again}", run, again),
-            true => {
+        outputs.ui.note(match (has_blind, is_whole) {
+            (false, true) => {
+                tr!("To put everything back: recard restore {run} --all{again}", run, again)
+            }
+            (false, false) => tr!(
+                "To put back what the portal takes again: recard restore {run} --all{again}",
+                run,
+                again
+            ),
+            (true, _) => {
                 tr!("To put back what has a backup: recard restore {run} --all{again}", run, again)
             }
         });

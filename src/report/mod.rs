@@ -44,6 +44,7 @@ mod tests;
 mod text;
 mod undo;
 mod view;
+mod visible_card;
 mod worker_metrics;
 
 use std::fmt;

@@ -8,30 +8,18 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::rc::Rc;
 
 use super::card_view::{CardContent, FieldView};
+use super::undo;
+pub(super) use super::visible_card::VisibleCard;
 use crate::i18n::Text;
 use crate::model::{
     CardKey, CardKind, CardLabels, CardState, DepartmentId, Digest, EntityType, KindNames, Layout,
     Observed,
 };
 use crate::plan::diff::{DiffLine, LineChange};
-use crate::plan::{Decision, Plan, PlannedTarget};
-
-/// Card that a person sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum VisibleCard {
-    /// The common default, set for all users.
-    CommonDefault,
-    /// The common card, customized by an administrator.
-    CommonCard,
-    /// The built-in card of the portal.
-    BuiltIn,
-    /// Not known.
-    Unknown,
-}
+use crate::plan::{Decision, Plan, PlannedTarget, RestoreLoss};
 
 /// Plan for its reviewer: groups of cards with the same layout.
 pub(super) struct Review<'a> {
@@ -57,6 +45,8 @@ pub(super) struct LayoutGroup<'a> {
     /// The names of the fields that vanish and appear, for each of `afterwards`; made when a table
     /// first asks for them, because it asks again for each card.
     changed_fields: OnceCell<Vec<[String; 2]>>,
+    /// What an undo of the reset loses.
+    loss: OnceCell<Option<RestoreLoss>>,
 }
 
 /// Cards that are seen in place of cards of one kind after their reset.
@@ -88,29 +78,6 @@ pub(super) struct Comparison<'a> {
     pub(super) appearing: Vec<FieldView>,
     /// The fields on both cards that are shown without a value now, and not afterwards.
     pub(super) hidden: Vec<FieldView>,
-}
-
-impl VisibleCard {
-    /// Returns the stable word for machine output.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::CommonDefault => "set-for-all",
-            Self::CommonCard => "common-card",
-            Self::BuiltIn => "built-in",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for VisibleCard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&match self {
-            Self::CommonDefault => tr!("the card set for all users"),
-            Self::CommonCard => tr!("the common card"),
-            Self::BuiltIn => tr!("Bitrix24's built-in card"),
-            Self::Unknown => tr!("not known"),
-        })
-    }
 }
 
 impl<'a> Review<'a> {
@@ -201,8 +168,14 @@ impl<'a> LayoutGroup<'a> {
             Rc::clone(kinds.entry(key).or_insert_with(new))
         };
         let afterwards = its_kinds.into_iter().map(&mut afterwards).collect();
-        let changed_fields = OnceCell::new();
-        Self { plan, labels, layout, people: people.len(), targets, afterwards, changed_fields }
+        let (people, changed_fields, loss) = (people.len(), OnceCell::new(), OnceCell::new());
+        Self { plan, labels, layout, people, targets, afterwards, changed_fields, loss }
+    }
+
+    /// Returns what an undo of the reset loses; `None` for cards that are reset without reading.
+    pub(super) fn loss(&self) -> Option<RestoreLoss> {
+        let trust = self.plan.trust;
+        *self.loss.get_or_init(|| self.layout.map(|layout| RestoreLoss::of(layout, trust)))
     }
 
     /// Returns the content of the layout; empty for cards that are reset without reading.
@@ -249,19 +222,24 @@ impl<'a> LayoutGroup<'a> {
         all.get(self.afterwards.iter().position(|after| after.is_seen_after(key))?)
     }
 
-    /// Returns the layout in words: its first title, made safe by `escape`, and its size.
+    /// Returns the layout in words: its first title, made safe by `escape`, its size, and what an
+    /// undo loses.
     pub(super) fn title(&self, escape: impl Fn(&str) -> String) -> Text {
         let Some(layout) = self.layout else {
             return tr!("layout not read: no backup, no way back");
         };
         let sections = tr!("{n} section" | "{n} sections" % layout.sections());
         let fields = tr!("{n} field" | "{n} fields" % layout.fields());
-        match layout.title().as_deref().map(escape) {
+        let title = match layout.title().as_deref().map(escape) {
             Some(title) => {
                 tr!("layout \"{title}\" ({sections}, {fields})", title, sections, fields)
             }
             None if layout.sections() == 0 => tr!("layout without sections"),
             None => tr!("layout without a title ({sections}, {fields})", sections, fields),
+        };
+        match self.loss().and_then(undo::limit) {
+            Some(limit) => Text::join(&[title, limit], "; "),
+            None => title,
         }
     }
 

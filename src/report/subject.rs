@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Cost, PlanFileReport, RestoreReport, RowFilter, RunText, visible};
+use super::{Cost, PlanFileReport, RestoreReport, RowFilter, RunText, undo, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
@@ -237,6 +237,12 @@ impl<'a> ReportedRun<'a> {
         let targets = &self.plan?.targets;
         let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
         targets.get(index).map(|target| &*target.origin)
+    }
+
+    /// Returns `true` if a restore brings back all that a run with these outcomes removed, as far
+    /// as the plan tells.
+    pub fn is_undone_whole(&self, targets: &[TargetOutcome]) -> bool {
+        self.plan.is_none_or(|plan| undo::limits_of_run(targets, plan).is_empty())
     }
 
     /// Returns the run as text; `None` if no run was started.

@@ -1,10 +1,10 @@
 //! Undo of a plan: the sentence on it, and the cards that it does not bring back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{RestoreDecision, RestorePlan, TargetOutcome};
 use crate::i18n::Text;
-use crate::model::{Digest, Layout, Outcome, ReadTrust};
+use crate::model::{CardKey, Digest, Layout, Outcome, OutcomeClass, ReadTrust};
 use crate::plan::{Plan, RestoreLoss};
 
 /// Returns the sentence on data and undo. A plan of which nothing is backed up has no undo.
@@ -28,8 +28,21 @@ fn sentence(has_undo: bool) -> Text {
 
 /// Returns the sentences on the cards that an undo does not bring back, or not whole.
 pub(super) fn limits(plan: &Plan) -> Vec<Text> {
-    let unread = plan.resets().filter(|target| target.decision.layout().is_none()).count();
-    let layouts = plan.resets().filter_map(|target| target.decision.layout());
+    limits_of(plan, |_| true)
+}
+
+/// Returns the sentences on the cards that an undo of a run does not bring back, or not whole, as
+/// far as its plan tells.
+pub(super) fn limits_of_run(targets: &[TargetOutcome], plan: &Plan) -> Vec<Text> {
+    let done = targets.iter().filter(|target| target.outcome.class() == OutcomeClass::Done);
+    let done: BTreeSet<CardKey> = done.map(|target| target.key).collect();
+    limits_of(plan, |key| done.contains(&key))
+}
+
+fn limits_of(plan: &Plan, is_meant: impl Fn(CardKey) -> bool) -> Vec<Text> {
+    let resets = || plan.resets().filter(|target| is_meant(target.key));
+    let unread = resets().filter(|target| target.decision.layout().is_none()).count();
+    let layouts = resets().filter_map(|target| target.decision.layout());
     let (refused, in_part) = losses(layouts, plan.trust);
     let unread = (unread > 0).then(|| {
         tr!("{n} card is reset without reading it: no backup, no way back."
@@ -57,6 +70,23 @@ pub(super) fn limits_of_restore(plan: &RestorePlan) -> Vec<Text> {
                 % refused)
     });
     [refused, parts(in_part)].into_iter().flatten().collect()
+}
+
+/// Returns what an undo of the reset of one card loses; `None` if it brings all back.
+pub(super) fn limit(loss: RestoreLoss) -> Option<Text> {
+    match loss {
+        RestoreLoss::Nothing => None,
+        RestoreLoss::Part => Some(tr!("a restore leaves parts out")),
+        RestoreLoss::Everything => Some(tr!("cannot be put back")),
+    }
+}
+
+/// Returns what the restore of one card loses; `None` if it puts all back.
+pub(super) fn limit_of_restore(loss: RestoreLoss) -> Option<Text> {
+    match loss {
+        RestoreLoss::Nothing | RestoreLoss::Part => limit(loss),
+        RestoreLoss::Everything => Some(tr!("the portal will refuse this layout")),
+    }
 }
 
 fn parts(cards: usize) -> Option<Text> {

@@ -11,21 +11,30 @@ use crate::plan::{
 use crate::report::report_model::{
     About, Attention, CheckResult, Finding, Guards, Headline, ReportModel, Row, RowGroup, RowText,
 };
-use crate::report::review::Review;
+use crate::report::review::{LayoutGroup, Review};
 use crate::report::subject::{PlanReport, once_lines};
 use crate::report::text::plan::{as_wanted, partial, sums};
+use crate::report::undo;
 
 /// Fills the model. Planned resets are no failures.
 pub(super) fn fill<'a>(model: ReportModel<'a>, report: &'a PlanReport<'a>) -> ReportModel<'a> {
     let plan = report.plan;
+    let review = Review::new(plan, report.labels);
+    let with_limit = |target: &'a PlannedTarget| {
+        let row = row(report, target);
+        let loss = review.group_of(target.key).and_then(LayoutGroup::loss);
+        let Some(limit) = loss.and_then(undo::limit) else { return row };
+        let text = Text::join(&[Text::from_display(&target.decision), limit], "; ");
+        Row { text: RowText::Text(text), ..row }
+    };
     ReportModel {
         guards: Some(guards(plan)),
-        rows: plan.targets.iter().map(|target| row(report, target)).collect(),
+        rows: plan.targets.iter().map(with_limit).collect(),
         columns: columns::PLAN,
         findings: report.warnings.iter().map(Finding::from).collect(),
         headline: headline(model.purpose.as_str(), plan),
         once: once_lines(plan),
-        review: Some(Review::new(plan, report.labels)),
+        review: Some(review),
         ..shared(model, report)
     }
 }

@@ -3,7 +3,7 @@
 use super::columns;
 use crate::engine::{RestoreDecision, TargetOutcome};
 use crate::i18n::Text;
-use crate::model::CardKey;
+use crate::plan::RestoreLoss;
 use crate::records::plan_file::{PlannedRestore, RestoreCounts, RestorePlanTarget};
 use crate::report::report_model::{
     About, Attention, CheckResult, Finding, FindingLevel, Headline, ReportModel, Row, RowGroup,
@@ -11,6 +11,7 @@ use crate::report::report_model::{
 };
 use crate::report::restore::{RestoreReport, stable_words, text};
 use crate::report::subject::HeldTarget;
+use crate::report::undo;
 
 /// Fills the model. Planned writes are no failures.
 pub(super) fn fill<'a>(model: ReportModel<'a>, report: &'a RestoreReport<'a>) -> ReportModel<'a> {
@@ -64,7 +65,7 @@ fn row<'a>(report: &'a RestoreReport<'a>, target: &'a RestorePlanTarget) -> Row<
         group,
         ..Row::about(*key, name.as_str(), stable_words(decision), RowText::Text(text(target)))
     };
-    let row = with_layouts(row, report, *key);
+    let row = with_layouts(row, report, target);
     match report.settled(*key) {
         None => row,
         Some(TargetOutcome { outcome, .. }) => Row {
@@ -77,14 +78,26 @@ fn row<'a>(report: &'a RestoreReport<'a>, target: &'a RestorePlanTarget) -> Row<
     }
 }
 
-/// Adds the layouts that are replaced and put back, if they were read.
-fn with_layouts<'a>(row: Row<'a>, report: &'a RestoreReport<'a>, key: CardKey) -> Row<'a> {
+/// Adds the layouts that are replaced and put back, if they were read, and what gets lost.
+fn with_layouts<'a>(
+    row: Row<'a>,
+    report: &'a RestoreReport<'a>,
+    planned: &RestorePlanTarget,
+) -> Row<'a> {
+    let key = planned.key;
     let Some(plan) = report.layouts else { return row };
     let index = plan.targets.binary_search_by_key(&key, |target| target.key);
     let now = index.ok().and_then(|index| plan.targets.get(index));
     match now.map(|target| &target.decision) {
         Some(RestoreDecision::Restore { wanted, over }) => {
-            Row { layout: over.as_ref(), afterwards: Some(wanted), ..row }
+            let row = Row { layout: over.as_ref(), afterwards: Some(wanted), ..row };
+            match undo::limit_of_restore(RestoreLoss::of(wanted, plan.trust)) {
+                None => row,
+                Some(limit) => {
+                    let text = Text::join(&[text(planned), limit], "; ");
+                    Row { text: RowText::Text(text), ..row }
+                }
+            }
         }
         Some(RestoreDecision::Remove(layout)) => {
             Row { layout: Some(layout), afterwards: plan.common_default(key), ..row }

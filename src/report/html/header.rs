@@ -71,7 +71,9 @@ fn undo_lines(model: &ReportModel<'_>) -> Vec<String> {
         (About::Run(run), Purpose::Apply) => match run.run {
             Some(id) => {
                 let promise = undo::promise_of_run(run.targets);
-                return vec![promise.replace('`', "").replace("RUN", id.as_str())];
+                let promise = promise.map(|words| words.replace("RUN", id.as_str()));
+                let limits = run.plan.map(|plan| undo::limits_of_run(run.targets, plan));
+                (promise, limits.unwrap_or_default())
             }
             None => return Vec::new(),
         },

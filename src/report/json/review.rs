@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::Layout;
-use crate::plan::Plan;
+use crate::plan::{Plan, RestoreLoss};
 use crate::report::card_view::{CardContent, FieldView, SectionView};
 use crate::report::review::{Afterwards, LayoutGroup, Review, VisibleCard};
 
@@ -61,6 +61,10 @@ pub(super) struct GroupJson {
     /// reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<String>,
+    /// What an undo brings back: `all`, `part`, or `nothing` of a layout that the portal does not
+    /// take again; absent for cards that are reset without reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<&'static str>,
     /// The number of cards.
     cards: usize,
     /// The number of people.
@@ -132,6 +136,11 @@ impl GroupJson {
     fn new(group: &LayoutGroup<'_>, plan: &Plan) -> Self {
         Self {
             layout: group.layout.map(|layout| layout.digest().to_string()),
+            undo: group.loss().map(|loss| match loss {
+                RestoreLoss::Nothing => "all",
+                RestoreLoss::Part => "part",
+                RestoreLoss::Everything => "nothing",
+            }),
             cards: group.targets.len(),
             people: group.people,
             targets: group.targets.iter().map(|target| target.key.to_string()).collect(),

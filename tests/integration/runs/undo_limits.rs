@@ -108,6 +108,54 @@ async fn layout_that_the_portal_refuses_is_refused_alone_and_was_announced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn card_that_an_undo_loses_is_named_in_every_format() {
+    let env = portal_with(section(json!(7), json!([{"name": "TITLE"}]))).await;
+    let own = json!([{"name": "TITLE", "title": "Our name for it"}]);
+    let mut in_part = row(14, "lead_details", "Part");
+    in_part["value"] = section(json!("Part"), own);
+    save(env.emulator(), in_part);
+    save(env.emulator(), row(15, "lead_details", "Good"));
+    let users = ids(&[PERSON, 14, 15]);
+    let text = manifest(&env.portal(), &users, "").replace("[simple, repeat]", "[simple]");
+    env.file("lead.yaml", &text);
+    let outputs =
+        "-o text -o markdown=r.md -o csv=r.csv -o junit=r.xml -o html=r.html -o json=r.json";
+    let outputs: Vec<&str> = outputs.split(' ').collect();
+    let file = |name: &str| std::fs::read_to_string(env.at(name)).unwrap();
+    let run = |arguments: &[&str], limits: [&str; 2]| {
+        let ended = env.run(&[arguments, &outputs].concat());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let whole = [&ended.stdout].map(String::clone).into_iter();
+        for text in whole.chain(["r.md", "r.csv", "r.xml", "r.html"].map(file)) {
+            for limit in limits {
+                let named = format!("; {limit}");
+                let encoded = format!("&#59; {limit}");
+                assert!(text.contains(&named) || text.contains(&encoded), "{limit}: {text}");
+            }
+        }
+        serde_json::from_str::<Value>(&file("r.json")).unwrap()
+    };
+    let losses = ["cannot be put back", "a restore leaves parts out"];
+    let plan = run(&["plan", "-f", "lead.yaml"], losses);
+    let undo = |group: &Value| (group["targets"][0].to_string(), group["undo"].to_string());
+    let mut groups: Vec<_> = plan["groups"].as_array().unwrap().iter().map(undo).collect();
+    groups.sort();
+    let word =
+        |user: i64, word: &str| (format!("\"personal/{user}/lead/simple\""), format!("\"{word}\""));
+    assert_eq!(groups, [word(PERSON, "nothing"), word(14, "part"), word(15, "all")]);
+    let apply = ["apply", "-f", "lead.yaml", "--auto-approve", "-o", "html=r.html", "-o", "text"];
+    let applied = env.run(&apply);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    assert!(applied.stderr.contains("To put back what the portal takes again"), "{applied:?}");
+    assert!(file("r.html").contains("backed up, but cannot be put back"));
+    let refused = ["the portal will refuse this layout", "a restore leaves parts out"];
+    let restore = run(&["restore", "last", "--all", "--plan"], refused);
+    let texts: Vec<_> = restore["targets"].as_array().unwrap().iter().collect();
+    let is_whole = |target: &&&Value| target["text"].as_str().unwrap().ends_with("its default");
+    assert_eq!(texts.iter().filter(is_whole).count(), 1, "{restore}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn section_without_a_title_is_announced_where_the_portal_refuses_it() {
     for (release, back) in [(Release::Mid, false), (Release::Current, true)] {
         let sections = section(json!(" "), json!([{"name": "TITLE"}]));
