@@ -138,9 +138,15 @@ fn has_pipelines(of: EntityType) -> bool {
 
 type Processes = Result<Vec<(SmartProcessType, Box<str>)>, String>;
 
+/// Adds a page. The pages of a list that changes while it is read overlap, and a process that
+/// stands on two of them is one.
 fn add_processes(all: &mut Option<Processes>, page: Processes) {
     match (all.as_mut(), page) {
-        (Some(Ok(all)), Ok(page)) => all.extend(page),
+        (Some(Ok(all)), Ok(page)) => {
+            let known: BTreeSet<SmartProcessType> =
+                all.iter().map(|(process, _)| *process).collect();
+            all.extend(page.into_iter().filter(|(process, _)| !known.contains(process)));
+        }
         (Some(Err(_)), _) => {}
         (None | Some(Ok(_)), page) => *all = Some(page),
     }
@@ -182,5 +188,22 @@ fn answered<T>(
         },
         ReadResult::Refused(refusal) => Ok(Err(refusal.to_string())),
         ReadResult::NoAnswer(text) => Err(PortalError::MaybeExecuted(format!("{method}: {text}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn process_on_two_overlapping_pages_stands_once_in_the_list() {
+        let process = |id| (SmartProcessType::new(id).unwrap(), Box::<str>::from("Orders"));
+        let mut all = None;
+        add_processes(&mut all, Ok(vec![process(177), process(178)]));
+        add_processes(&mut all, Ok(vec![process(178), process(1038)]));
+        assert_eq!(all, Some(Ok(vec![process(177), process(178), process(1038)])));
+        add_processes(&mut all, Err("no".to_owned()));
+        add_processes(&mut all, Ok(vec![process(180)]));
+        assert_eq!(all, Some(Err("no".to_owned())));
     }
 }
