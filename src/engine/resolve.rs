@@ -195,17 +195,14 @@ impl Resolver {
             }
             if members.is_empty() {
                 let text = tr!("nobody active is in department {id}", id);
-                let help = tr!(
-                    "people of the departments below count only with `{{ id: …, recursive: true }}`"
-                );
-                self.diagnostics.push(
-                    Diagnostic::warning(
-                        DiagnosticCode::EmptyDepartment,
-                        department.place.clone(),
-                        text,
-                    )
-                    .help(help),
-                );
+                let help = match recursive {
+                    true => self.similar_departments(),
+                    false => tr!(
+                        "people of the departments below count only with `{{ id: …, recursive: true }}`"
+                    ),
+                };
+                let (code, place) = (DiagnosticCode::EmptyDepartment, department.place.clone());
+                self.diagnostics.push(Diagnostic::warning(code, place, text).help(help));
             }
             for user in members {
                 selected

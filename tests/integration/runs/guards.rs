@@ -469,3 +469,25 @@ async fn department_in_a_ring_selects_nobody_with_those_below() {
     write_manifest(&env, "a.yaml", "sales", "{ departments: [41] }", "");
     applies(&env, &APPLY);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn department_without_people_has_a_hint_that_can_be_followed() {
+    let env = TestEnv::start().await;
+    env.change(|state| {
+        let departments = state["portal"]["departments"].as_array_mut().unwrap();
+        let mut empty = departments[1].clone();
+        (empty["ID"], empty["NAME"]) = (json!(60), json!("Empty"));
+        departments.push(empty);
+    });
+    let recursive = "count only with `{ id: …, recursive: true }`";
+    for (department, told, other) in
+        [("60", recursive, "60 (Empty)"), ("{ id: 60, recursive: true }", "60 (Empty)", recursive)]
+    {
+        let users = format!("{{ departments: [{department}, 41] }}");
+        write_manifest(&env, "a.yaml", "sales", &users, "");
+        let ended = env.run(&["plan", "-f", "manifests"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.stderr.contains("nobody active is in department 60"), "{ended:?}");
+        assert!(ended.stderr.contains(told) && !ended.stderr.contains(other), "{ended:?}");
+    }
+}
