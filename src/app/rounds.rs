@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn so_many_rounds_run_at_the_same_time_and_no_more() {
+    async fn rounds_run_with_limited_concurrency() {
         let (running, most) = (Cell::new(0), Cell::new(0));
         let work = async |_| {
             running.set(running.get() + 1);

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_a_word_as_it_was_meant() {
+    fn shell_word_is_read_back_by_a_shell() {
         for text in [
             "plan.json",
             "a b",

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_format_may_have_a_path() {
+    fn output_format_may_have_a_path() {
         assert_eq!("json".parse(), Ok(Output { format: OutputFormat::Json, path: None }));
         let path = Some(PathBuf::from("a=b.json"));
         assert_eq!("json=a=b.json".parse(), Ok(Output { format: OutputFormat::Json, path }));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_says_which_formats_it_has() {
+    fn output_format_that_a_command_lacks_is_an_error_that_lists_its_formats() {
         let other = |read: fn(&str) -> Result<Output, String>| read("sarif").unwrap_err();
         assert_eq!(other(text_or_json), "this command has no format sarif; it has text and json");
         assert_eq!(
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_cannot_end_the_comment_that_it_stands_in() {
+    fn markdown_marker_cannot_close_its_comment() {
         assert_eq!(marker("team-a.prod_1"), Ok("team-a.prod_1".to_owned()));
         for wrong in ["", "a--b", "-a", "a-", "a>b", "a b", "-->"] {
             assert!(marker(wrong).is_err(), "{wrong}");

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pipeline_hears_every_ten_seconds_how_far_it_is_even_if_nothing_happens() {
+    async fn progress_in_a_pipeline_is_a_line_every_ten_seconds() {
         let (progress, said) = in_a_pipeline();
         pass(25).await;
         assert_eq!(said.lock().unwrap().len(), 0, "there is nothing to tell yet");
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_terminal_has_a_bar_with_the_time_that_is_left_and_none_in_the_end() {
+    async fn progress_on_a_terminal_is_a_bar_with_the_remaining_time() {
         let terminal = Terminal::default();
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(
             terminal.clone(),

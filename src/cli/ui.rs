@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_taken_off_wherever_a_piece_ends() {
+    fn colors_are_stripped_also_across_write_boundaries() {
         let mut out = Vec::new();
         let mut plain = StripColors::new(&mut out);
         for piece in ["reset \u{1b}[3", "1mpersonal/7\u{1b}[0m\nF", "ir\u{17e}\n"] {

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn problem_is_drawn_where_it_is() {
+    fn diagnostic_points_at_its_place() {
         let found =
             Diagnostic::error(DiagnosticCode::UnknownKey, place(2, 3), "unknown key `portl`")
                 .label(place(1, 1), "in this mapping")
@@ -259,7 +259,7 @@ error[RC0201]: unknown key `portl`
     }
 
     #[test]
-    fn odd_places_are_told_without_being_drawn() {
+    fn diagnostic_outside_of_its_source_is_rendered_without_an_excerpt() {
         for (line, column) in [(0, 0), (1, 900), (99, 1), (u32::MAX, u32::MAX)] {
             let found = Diagnostic::error(DiagnosticCode::Syntax, place(line, column), "odd");
             assert!(render(&[found], &source("a: é\n"), RenderStyle::Plain).contains("odd"));

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn guarded_keeps_lines_and_colors_and_nothing_else() {
+    fn terminal_safe_text_keeps_lines_and_colors_only() {
         let own = "\u{1b}[1mPlan:\u{1b}[0m\n\tone\r\ntwo\u{1b}[1;38;5;9m!";
         assert_eq!(terminal_safe(own), own);
         assert_eq!(

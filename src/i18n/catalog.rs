@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn catalogue_can_be_read_and_counts_as_russian_does() {
+    fn catalog_of_russian_has_its_plural_forms() {
         let catalogue = po_file::parse_from_reader(include_str!("ru.po").as_bytes()).unwrap();
         let rules = &catalogue.metadata.plural_rules;
         let standard =

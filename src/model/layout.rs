@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn outline_drops_nothing() {
+    fn layout_outline_keeps_every_key() {
         let text = r#"[{"name":"main","title":"Main","type":"section","colour":"red",
             "elements":[{"name":"TITLE","optionFlags":"1"},{"name":"ADDRESS","options":{"defaultCountry":"DE"}}]}]"#;
         let layout = Layout::from_json(text).unwrap();

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn change_shows_itself_and_its_surroundings() {
+    fn diff_shows_a_change_with_its_context() {
         let changed = CARD
             .replace("About", "About the lead")
             .replace(r#""optionFlags":"1""#, r#""optionFlags":1"#);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn notation_makes_no_difference() {
+    fn diff_ignores_the_notation_of_json() {
         let other =
             CARD.replace(r#""b":1,"a":2"#, r#""a":2,"b":1"#).replace("TITLE", "TI\\u0054LE");
         assert!(diff(Some(&layout(CARD)), Some(&layout(&other))).is_empty());

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn card_of_somebody_who_was_dismissed_is_that_of_a_gone_user() {
+    fn once_card_of_a_dismissed_user_is_dismissed() {
         for marked in [vec![], vec![simple(3)]] {
             assert_eq!(once(&[(simple(2), customized())], &marked, &[2]), [OnceState::Dismissed]);
         }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn card_that_cannot_be_read_is_out_of_reach_unless_it_had_its_turn() {
+    fn once_card_that_cannot_be_read_is_out_of_reach_unless_it_was_reset() {
         let unread = Observed::Unreadable(UnreadableReason::ReadsNotTrusted);
         let cards = [(simple(2), unread.clone()), (simple(3), unread)];
         assert_eq!(once(&cards, &[simple(3)], &[]), [OnceState::OutOfReach, OnceState::Done]);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn card_of_mode_enforce_is_in_no_such_state() {
+    fn once_state_of_a_card_of_mode_enforce_is_none() {
         let made =
             planned(&[(simple(2), customized())], &Mode::Enforce, &[simple(2), simple(3)], &[]);
         assert_eq!(made.targets[0].once, None);

@@ -147,13 +147,13 @@ proptest! {
     }
 
     #[test]
-    fn checker_finds_nothing_in_what_the_planner_makes((desired, snapshot, policy) in worlds()) {
+    fn verifier_accepts_every_plan_of_the_planner((desired, snapshot, policy) in worlds()) {
         let made = plan(&desired, &snapshot, &policy);
         prop_assert_eq!(verify_plan(&desired, &snapshot, &policy, &made), vec![]);
     }
 
     #[test]
-    fn checker_finds_a_decision_that_was_turned_round(
+    fn verifier_reports_an_inverted_decision(
         (desired, snapshot, policy) in worlds(),
         which in any::<prop::sample::Index>(),
     ) {
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn checker_finds_a_target_that_was_left_out_doubled_or_slipped_in(
+    fn verifier_reports_a_missing_duplicate_or_added_target(
         (desired, snapshot, policy) in worlds(),
         which in any::<prop::sample::Index>(),
     ) {

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn time_has_an_offset() {
+    fn diagnostics_parse_the_server_time_and_the_rights() {
         assert_eq!(
             time(&raw(r#""2026-11-01T12:00:00+03:00""#)),
             "2026-11-01T09:00:00Z".parse().ok()

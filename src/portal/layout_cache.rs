@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn layout_cache_over_its_limit_is_cleared() {
         let layouts = LayoutCache::default();
         for number in 0..=MAX_LAYOUTS {
             layouts.layout(&RawValue::from_string(number.to_string()).unwrap()).unwrap();

@@ -294,7 +294,7 @@ fn events() -> impl Strategy<Value = AuditEvent> {
 
 proptest! {
     #[test]
-    fn journal_record_comes_back(record in records(), number in 1_u32..9) {
+    fn journal_record_is_read_back_as_written(record in records(), number in 1_u32..9) {
         let json = encode_record(number, &record).unwrap();
         prop_assert!(!json.contains('\n'));
         prop_assert_eq!(decode_record(number, &json).unwrap(), record);
@@ -310,7 +310,7 @@ proptest! {
     }
 
     #[test]
-    fn ledger_comes_back(
+    fn ledger_is_read_back_as_written(
         entries in prop::collection::vec((generations(), keys(), prop::option::of(digests())), 0..6),
     ) {
         let mut ledger = Ledger::default();
@@ -321,13 +321,13 @@ proptest! {
     }
 
     #[test]
-    fn level_comes_back(at in moments(), level in amounts()) {
+    fn limiter_level_is_read_back_as_written(at in moments(), level in amounts()) {
         let stored = LimiterState { at, level };
         prop_assert_eq!(decode_limiter_state(&encode_limiter_state(&stored).unwrap()).unwrap(), stored);
     }
 
     #[test]
-    fn selection_comes_back(
+    fn selection_is_read_back_as_written(
         selections in prop::collection::btree_map(any::<String>(), selections(), 0..4),
     ) {
         let selections = Selections::new(selections);
@@ -335,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn lock_comes_back(process in any::<u32>(), texts in any::<[String; 4]>()) {
+    fn lock_record_is_read_back_as_written(process in any::<u32>(), texts in any::<[String; 4]>()) {
         let [host, actor, command, since] = texts;
         let owner = LockOwner { process, host, actor, command, since };
         let lock = LockRecord { owner, process: None, file: String::new() };
@@ -343,13 +343,13 @@ proptest! {
     }
 
     #[test]
-    fn used_plan_comes_back(plan in digests(), at in moments()) {
+    fn used_plan_is_read_back_as_written(plan in digests(), at in moments()) {
         let used = ConsumedPlan { plan, at };
         prop_assert_eq!(decode_consumed_plan(&encode_consumed_plan(used).unwrap()).unwrap(), used);
     }
 
     #[test]
-    fn audit_line_comes_back(
+    fn audit_line_is_read_back_as_written(
         at in moments(), actor in any::<String>(), host in any::<String>(), process in any::<u32>(),
         event in events(), previous in digests(),
     ) {
@@ -360,7 +360,7 @@ proptest! {
     }
 
     #[test]
-    fn run_report_comes_back(
+    fn run_report_is_read_back_as_written(
         run in runs(), header in headers(), interrupted in ends(),
         targets in prop::collection::vec((keys(), outcomes()), 0..5),
     ) {
@@ -373,7 +373,7 @@ proptest! {
     }
 
     #[test]
-    fn plan_file_comes_back(content in plans()) {
+    fn plan_file_is_read_back_as_written(content in plans()) {
         let file = PlanFile::new(content).unwrap();
         let bytes = file.encode().unwrap();
         prop_assert_eq!(PlanFile::parse(&bytes).unwrap(), file.clone());

@@ -250,13 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_command_ends_where_it_should() {
+    fn github_command_with_line_breaks_and_colons_is_escaped() {
         assert_eq!(command_message("50 %\n::error::x"), "50 %25%0A: :error: :x");
         assert_eq!(command_property("a,b::c ##[d]"), "a%2Cb%3A%3Ac ## [d]");
     }
 
     #[test]
-    fn a_formula_is_a_text_in_a_spreadsheet() {
+    fn csv_formula_is_escaped_as_text() {
         for formula in ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "＝1"] {
             assert!(csv(formula).starts_with('\''), "{formula}: {}", csv(formula));
         }

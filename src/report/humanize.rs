@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cost_tells_what_matters() {
+    fn cost_names_duration_requests_and_a_notable_operating_share() {
         let cost = |seconds, operating_share| {
             CostLine(Cost { requests: 94, seconds, operating_share }).to_string()
         };
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_as_one_would_say_them() {
+    fn numbers_and_nouns_are_formatted_for_people() {
         assert_eq!(Plural(1, "card", "cards").to_string(), "1 card");
         assert_eq!(Plural(0, "card", "cards").to_string(), "0 cards");
         assert_eq!(Seconds(0.4).to_string(), "under a second");
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_at_blanks() {
+    fn text_that_is_long_is_wrapped_at_spaces() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("everything together", 4), ["everything", "together"]);
     }
 
     #[test]
-    fn a_long_name_is_cut_between_letters() {
+    fn name_that_is_long_is_truncated_between_letters() {
         assert_eq!(truncate_to_width("Анна Каренина", 6), "Анна …");
         assert_eq!(truncate_to_width("Anna", 6), "Anna");
     }

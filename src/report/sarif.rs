@@ -95,13 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_files_name_is_a_reference() {
+    fn sarif_file_name_is_a_uri() {
         assert_eq!(uri("./manifests/a b.yaml"), "manifests/a%20b.yaml");
         assert_eq!(uri("/srv/люди.yaml"), "file:///srv/%D0%BB%D1%8E%D0%B4%D0%B8.yaml");
     }
 
     #[test]
-    fn a_message_holds_no_links_and_no_placeholders() {
+    fn sarif_message_has_no_links_and_no_placeholders() {
         assert_eq!(escaped("{0} [x](y)"), "{{0}} \\[x\\](y)");
     }
 }

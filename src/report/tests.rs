@@ -274,7 +274,7 @@ fn held_cards_of_one_kind_and_reason_are_folded_unless_each_card_is_asked_for() 
 }
 
 #[test]
-fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
+fn markdown_of_five_thousand_changes_fits_with_totals_and_guards_first() {
     let plan = planned(5_555, "Anna Каренина-Облонская", "Start here", "New lead form");
     assert_eq!(plan.resets().count(), 5_000);
     let text = render_plan(&plan, OutputFormat::Markdown, &in_detail());
@@ -345,7 +345,7 @@ fn guard_breaches_stand_at_the_lines_that_bring_them_about() {
 }
 
 #[test]
-fn the_words_of_machines_are_the_same_in_every_language() {
+fn machine_formats_are_the_same_in_every_language() {
     for format in [
         OutputFormat::Json,
         OutputFormat::Sarif,

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_strikes_where_it_says() {
+    fn fault_rule_applies_to_its_stated_requests() {
         let calls = ["profile", "batch", "batch", "batch"];
         let script = serde_json::json!([{"method": "batch", "nth": 2, "do": "cut-after"}]);
         assert_eq!(injected(script, &calls), [false, false, true, false]);
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_is_repeatable_and_fair() {
+    fn fault_probability_is_repeatable_and_uniform() {
         let script = |seed: u64| serde_json::json!([{"probability": 0.25, "seed": seed, "do": "cut-before"}]);
         let calls = vec!["batch"; 4000];
         let one = injected(script(1), &calls);

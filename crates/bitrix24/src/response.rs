@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_a_result() {
+    fn response_with_a_null_result_is_a_success() {
         let answer =
             decode(200, JSON, br#"{"result":null,"total":"125","time":{"start":1795437644.03,"operating":1.5,"operating_reset_at":"1795437700"}}"#)
                 .unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_answer_is_no_answer() {
+    fn response_that_is_truncated_is_no_answer() {
         let whole = r#"{"result":{"result":{"c0":true}},"time":{"start":1}}"#;
         for length in 0..whole.len() {
             assert!(
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn millions_of_keys_are_no_answer() {
+    fn response_with_millions_of_keys_is_refused() {
         // 16 MiB that would take two GiB as maps.
         let keys: String = (0..1_100_000).map(|number| format!("\"c{number:06}\":1,")).collect();
         let body = format!(r#"{{"result":{{"result":{{{keys}"z":1}}}}}}"#);

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_off_by_minutes_is_worth_a_word() {
+    fn doctor_with_a_clock_off_by_minutes_warns() {
         let (asked, answered) =
             ("2026-11-01T09:00:00Z".parse().unwrap(), "2026-11-01T09:00:05Z".parse().unwrap());
         let verdict = |time| clock(&examined_at(time), asked, answered).verdict;
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_too_many_is_told_and_a_right_too_few_is_a_failure() {
+    fn doctor_warns_of_an_extra_right_and_fails_without_a_needed_one() {
         let with = |rights: &[&str]| PortalDiagnostics {
             rights: Ok(rights.iter().map(|right| (*right).to_owned()).collect()),
             ..examined_at("2026-11-01T09:00:00Z")

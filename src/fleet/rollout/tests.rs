@@ -139,7 +139,7 @@ fn wave_with_a_portal_that_had_no_round_waits_four_hours_beyond_its_time_to_sett
 }
 
 #[test]
-fn round_on_the_revision_before_is_none() {
+fn rollout_does_not_count_a_round_on_the_previous_revision() {
     let mut view = fleet(&[1, 1], Duration::ZERO, StopRule::STRICT);
     view.portals[0].revision = view.head.previous;
     round(&mut view, 0, RoundClass::Failed, 9);

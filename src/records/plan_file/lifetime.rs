@@ -48,7 +48,7 @@ mod tests {
     use crate::records::samples;
 
     #[test]
-    fn a_plan_from_a_clock_that_is_far_ahead_is_not_believed() {
+    fn plan_file_from_a_clock_far_ahead_is_from_the_future() {
         let content = samples::plan();
         let plan = content.binding();
         assert!(!plan.is_from_the_future(plan.created));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_expired_from_its_last_moment_on() {
+    fn plan_file_expires_at_the_end_of_its_lifetime() {
         let content = samples::plan();
         let plan = content.binding();
         assert!(!plan.is_expired(plan.created));

@@ -8,7 +8,7 @@ fn bytes() -> Vec<u8> {
 }
 
 #[test]
-fn an_edited_plan_file_is_found_whatever_was_edited() {
+fn plan_file_edited_anywhere_is_refused() {
     let text = String::from_utf8(bytes()).unwrap();
     for (old, new) in [
         ("personal/7/lead/simple", "personal/8/lead/simple"),
@@ -26,7 +26,7 @@ fn an_edited_plan_file_is_found_whatever_was_edited() {
 }
 
 #[test]
-fn a_flipped_bit_gives_an_error_or_the_same_plan() {
+fn plan_file_with_a_flipped_bit_is_an_error_or_the_same_plan() {
     let plan = samples::plan();
     samples::flip_every_bit(&bytes(), |damaged| {
         if let Ok(read) = PlanFile::parse(damaged) {
@@ -36,7 +36,7 @@ fn a_flipped_bit_gives_an_error_or_the_same_plan() {
 }
 
 #[test]
-fn a_plan_file_cut_anywhere_is_no_plan_file() {
+fn plan_file_truncated_anywhere_is_refused() {
     let bytes = bytes();
     // Without its last line end the file is still complete.
     for cut in 0..bytes.len() - 1 {
@@ -45,7 +45,7 @@ fn a_plan_file_cut_anywhere_is_no_plan_file() {
 }
 
 #[test]
-fn other_files_are_told_what_they_are() {
+fn plan_file_of_another_format_or_version_is_refused_by_name() {
     let told = |text: &str| PlanFile::parse(text.as_bytes()).unwrap_err().to_string();
     assert_eq!(told(""), "this is not a plan file: it is not JSON");
     assert_eq!(told("spec:\n  portal: x\n"), "this is not a plan file: it is not JSON");
@@ -61,14 +61,14 @@ fn other_files_are_told_what_they_are() {
 }
 
 #[test]
-fn a_plan_file_laid_out_anew_is_the_same_plan() {
+fn plan_file_with_other_whitespace_is_the_same_plan() {
     let value: serde_json::Value = serde_json::from_slice(&bytes()).unwrap();
     let pretty = serde_json::to_vec_pretty(&value).unwrap();
     assert_eq!(PlanFile::parse(&pretty).unwrap(), PlanFile::new(samples::plan()).unwrap());
 }
 
 #[test]
-fn a_plan_that_contradicts_itself_is_neither_written_nor_read() {
+fn plan_file_that_contradicts_itself_is_neither_written_nor_read() {
     let mut twice = samples::plan();
     twice.targets = vec![twice.targets[0].clone(), twice.targets[0].clone()];
     twice.counts.reset = 2;

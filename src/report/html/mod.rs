@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn script_sets_texts_alone_and_asks_for_nothing() {
+    fn html_script_sets_text_only_and_sends_no_request() {
         for word in [
             "innerHTML",
             "outerHTML",

@@ -288,7 +288,7 @@ fn list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
 }
 
 #[test]
-fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
+fn audit_log_with_an_edited_missing_or_moved_line_does_not_verify() {
     let world = World::new();
     closed_run(&world);
     world.locked().consume_plan(Digest::hash(b"plan")).wait().unwrap();
@@ -323,7 +323,7 @@ fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
 }
 
 #[test]
-fn flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
+fn audit_log_with_a_flipped_bit_or_a_torn_line_is_found() {
     let world = World::new();
     closed_run(&world);
     let path = world.paths().path(&Place::Audit);
@@ -342,7 +342,7 @@ fn flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
 }
 
 #[test]
-fn trail_of_another_portal_does_not_hold() {
+fn audit_log_of_another_portal_does_not_verify() {
     let world = World::new();
     closed_run(&world);
     let other =

@@ -8,7 +8,7 @@ use crate::ports::{Interrupted, RunLog};
 use crate::records::{AuditEvent, RunReport, decode_run_report};
 
 #[test]
-fn looking_at_a_store_that_is_not_there_leaves_no_trace() {
+fn store_that_does_not_exist_is_read_without_creating_it() {
     let world = World::new();
     assert!(world.store.ledger().wait().unwrap().is_empty());
     assert_eq!(world.store.selections().wait().unwrap(), Selections::default());
@@ -132,7 +132,7 @@ fn people_with_the_same_layout_share_a_backup_and_other_bytes_get_their_own() {
 }
 
 #[test]
-fn damaged_backup_is_healed_by_whoever_takes_up_the_run_and_sees_the_layout() {
+fn backup_that_is_damaged_is_written_again_by_a_run_that_reads_the_layout() {
     let world = World::new();
     let layout = samples::layout("mine");
     put_backup(&world, &layout);

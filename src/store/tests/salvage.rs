@@ -113,7 +113,7 @@ fn salvage_of_any_flipped_bit_gives_whole_records_alone_and_tells_the_damage() {
 }
 
 #[test]
-fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tells_the_portal() {
+fn journal_without_its_head_takes_it_from_report_plan_or_audit_log() {
     let world = World::new();
     let lines = closed_run(&world);
     let headless = lines[1..].concat();
@@ -185,7 +185,7 @@ fn run_with_damaged_lines_is_reopened_behind_them_and_closed() {
 }
 
 #[test]
-fn trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
+fn audit_log_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
     let world = World::new();
     closed_run(&world);
     let path = world.paths().path(&Place::Audit);

@@ -204,8 +204,8 @@ fn html_of_every_command_has_its_head_and_its_banner() {
 }
 
 #[test]
-fn html_in_a_browser_asks_for_nothing_and_says_nothing() {
-    let Some(mut browser) = browser("html_in_a_browser_asks_for_nothing_and_says_nothing") else {
+fn html_in_a_browser_loads_nothing_and_logs_nothing() {
+    let Some(mut browser) = browser("html_in_a_browser_loads_nothing_and_logs_nothing") else {
         return;
     };
     let (env, _) = quickstart();

@@ -81,7 +81,7 @@ async fn apply_report_lists_resets_whose_layout_was_not_seen_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() {
+async fn recover_whose_report_cannot_be_written_names_the_run_and_the_undo() {
     for stdout in ["full", "gone"] {
         let env = TestEnv::with_manifest("{ ids: [12, 14] }").await;
         let before = env.rows();
@@ -113,7 +113,7 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn resume_with_a_ledger_that_cannot_be_read_leaves_the_run_unfinished() {
+async fn recover_with_an_unreadable_ledger_leaves_the_run_unfinished() {
     let env = TestEnv::with_manifest("{ ids: [12, 14] }").await;
     let run = killed_apply(&env);
     let resume = ["recover", "--settle-time", "0s", "--rate", "unlimited", "--ledger"];

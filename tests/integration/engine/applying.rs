@@ -289,7 +289,7 @@ async fn portal_that_answers_with_the_callers_card_never_leads_to_a_reset_of_oth
 }
 
 #[tokio::test]
-async fn layout_that_stands_in_for_everybody_is_nobodys_to_reset() {
+async fn apply_sends_no_reset_for_a_card_at_the_common_default() {
     let world = world(&[(simple(2), "two")]);
     world.lock().unwrap().common_defaults.insert(LeadCustomerType::Simple.into(), layout("all"));
     let done = run(&world, &[simple(2), simple(3)]).await;

@@ -192,7 +192,7 @@ async fn address_that_serves_nothing_but_pages_is_given_up_soon_and_a_portal_tha
 }
 
 #[tokio::test(start_paused = true)]
-async fn outage_of_ten_seconds_is_sat_out() {
+async fn outage_of_ten_seconds_is_retried_to_its_end() {
     for status in [502, 200] {
         let portal = company(1000, Vec::new());
         let client = client(&portal);

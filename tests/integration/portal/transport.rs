@@ -206,7 +206,7 @@ async fn transport_tells_requests_that_may_be_executed_from_unsent_ones() {
 }
 
 #[tokio::test]
-async fn emulator_is_known_by_its_header() {
+async fn emulator_answers_are_marked_by_a_header() {
     let marked = answer("200 OK", "content-type: application/json\r\nX-Recard-Emulator: 1\r\n", OK);
     let server = Server::giving(vec![json(OK), marked.clone()]).await;
     let portal = server.portal();

@@ -264,7 +264,7 @@ fn first_run(env: &TestEnv) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn run_of_another_portal_is_refused_by_restore_and_resume() {
+async fn run_of_another_portal_is_refused_by_restore_and_recover() {
     let (one, other) = (
         LifeCycle::new(Release::Current, Caller::HasNone, Knowledge::Kept).await,
         LifeCycle::new(Release::Current, Caller::HasNone, Knowledge::Kept).await,

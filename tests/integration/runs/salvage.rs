@@ -167,7 +167,7 @@ async fn journal_with_other_damage_is_restored_from_its_backups() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn journal_without_its_end_is_resumed_by_reading_and_restored() {
+async fn journal_without_its_end_is_recovered_by_reading_and_restored() {
     let world = AppliedRun::after_a_run().await;
     let lines = lines(&world.journal);
     let intents = lines.iter().rposition(|line| line.contains("intent")).unwrap();
@@ -219,7 +219,7 @@ async fn audit_log_with_a_damaged_byte_blocks_no_restore() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn resume_of_a_damaged_journal_never_reports_lost_cards_as_not_attempted() {
+async fn recover_of_a_damaged_journal_never_reports_lost_cards_as_not_attempted() {
     let world = AppliedRun::after_a_run().await;
     // The run died with all requests sent and nothing settled: what is left are the header and the
     // intents.
