@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::TypedValueParser;
+
+use super::value_parsers;
 use crate::model::decimal;
 use crate::report::{HTML_LIMIT, MARKDOWN_LIMIT, OutputFormat, RunHistory};
 
@@ -47,6 +50,12 @@ impl FromStr for Output {
     }
 }
 
+/// Returns the help of `--output`.
+pub(super) fn help() -> String {
+    let formats = OutputFormat::ALL.map(|(word, _)| word).join(", ");
+    format!("Format, to stdout or with =PATH to a file: {formats}; may be repeated")
+}
+
 /// Returns the format that the name of a file tells, if one stands in place of a format.
 fn format_of_file(word: &str) -> Option<OutputFormat> {
     let (_, extension) = word.rsplit_once('.')?;
@@ -63,19 +72,32 @@ fn format_of_file(word: &str) -> Option<OutputFormat> {
         .map(|(_, format)| format)
 }
 
-/// Parses the output of a command with text and JSON.
-pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
-    parse_one_of(&[OutputFormat::Text, OutputFormat::Json], text)
+/// Returns the parser of an output in any format.
+pub(super) fn any() -> impl TypedValueParser<Value = Output> {
+    value_parsers::completed(|text: &str| text.parse(), OutputFormat::ALL.map(|(word, _)| word))
 }
 
-/// Parses the output of a command with text, JSON and tables.
-pub(super) fn text_json_or_csv(text: &str) -> Result<Output, String> {
-    parse_one_of(&[OutputFormat::Text, OutputFormat::Json, OutputFormat::Csv], text)
+/// Returns the parser of an output of a command with text and JSON.
+pub(super) fn text_or_json() -> impl TypedValueParser<Value = Output> {
+    one_of(&[OutputFormat::Text, OutputFormat::Json])
 }
 
-/// Parses the output of a command that lists runs.
-pub(super) fn history_format(text: &str) -> Result<Output, String> {
-    parse_one_of(&RunHistory::FORMATS, text)
+/// Returns the parser of an output of a command with text, JSON and tables.
+pub(super) fn text_json_or_csv() -> impl TypedValueParser<Value = Output> {
+    one_of(&[OutputFormat::Text, OutputFormat::Json, OutputFormat::Csv])
+}
+
+/// Returns the parser of an output of a command that lists runs.
+pub(super) fn history_format() -> impl TypedValueParser<Value = Output> {
+    one_of(&RunHistory::FORMATS)
+}
+
+fn one_of(formats: &'static [OutputFormat]) -> impl TypedValueParser<Value = Output> {
+    let words = OutputFormat::ALL.into_iter().filter(|(_, format)| formats.contains(format));
+    value_parsers::completed(
+        move |text: &str| parse_one_of(formats, text),
+        words.map(|(word, _)| word),
+    )
 }
 
 fn parse_one_of(formats: &[OutputFormat], text: &str) -> Result<Output, String> {
@@ -149,13 +171,16 @@ mod tests {
 
     #[test]
     fn output_format_that_a_command_lacks_is_an_error_that_lists_its_formats() {
-        let other = |read: fn(&str) -> Result<Output, String>| read("sarif").unwrap_err();
-        assert_eq!(other(text_or_json), "this command has no format sarif; it has text and json");
+        let text_or_json = &[OutputFormat::Text, OutputFormat::Json];
         assert_eq!(
-            other(history_format),
+            parse_one_of(text_or_json, "sarif").unwrap_err(),
+            "this command has no format sarif; it has text and json"
+        );
+        assert_eq!(
+            parse_one_of(&RunHistory::FORMATS, "sarif").unwrap_err(),
             "this command has no format sarif; it has text, json, markdown and csv"
         );
-        assert_eq!(text_json_or_csv("csv").map(|output| output.format), Ok(OutputFormat::Csv));
+        assert!(parse_one_of(text_or_json, "json=p.json").is_ok());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Parsers of values on the command line: numbers by their range, in decimal digits and nothing
 //! else, and what `init` writes into a pipeline.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
 use jiff::Timestamp;
 use url::Url;
 
@@ -11,6 +13,38 @@ use crate::app::PersonSelector;
 use crate::manifest::DepartmentName;
 use crate::model::{CardKind, DepartmentId, ParseCardKindError, UserId, decimal};
 use crate::store::StoreLocation;
+
+/// Parser with words that shells complete. It accepts whatever the parser inside accepts.
+#[derive(Clone)]
+pub(super) struct Completed<P> {
+    parser: P,
+    words: Vec<&'static str>,
+}
+
+/// Returns a parser with words that shells complete.
+pub(super) fn completed<P: TypedValueParser>(
+    parser: P,
+    words: impl IntoIterator<Item = &'static str>,
+) -> Completed<P> {
+    Completed { parser, words: words.into_iter().collect() }
+}
+
+impl<P: TypedValueParser> TypedValueParser for Completed<P> {
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<P::Value, clap::Error> {
+        self.parser.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.words.iter().copied().map(PossibleValue::new)))
+    }
+}
 
 /// Returns the parser of the place of a store.
 pub(super) fn store() -> impl TypedValueParser<Value = StoreLocation> {

@@ -44,7 +44,7 @@ pub(in crate::cli) struct EmulateArgs {
     /// of several portals {"p0002": [...]}; docs/portal-behaviour.md lists all faults
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) faults: Option<PathBuf>,
-    /// Serve the portal by TLS, with a certificate of an authority made at the start
+    /// Serve the portal over TLS, with a certificate of an authority made at the start
     #[arg(long)]
     pub(in crate::cli) tls: bool,
     /// Write the authority of --tls into this file (PEM), for SSL_CERT_FILE and the like

@@ -95,7 +95,7 @@ pub(in crate::cli) struct FleetFilesArgs {
     /// Files of the fleet, by default fleet.yaml; for apply also the file of `fleet plan --out`
     #[arg(value_name = "FLEET", value_hint = ValueHint::FilePath)]
     positional: Vec<PathBuf>,
-    /// File of the fleet, as above; may be repeated
+    /// File of the fleet, like the argument; may be repeated
     #[arg(long = "file", short = 'f', value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Only portals with these labels: ring=canary,country!=de or "country in (de,at)"
@@ -133,11 +133,11 @@ pub(in crate::cli) struct FleetValidateArgs {
 /// Rounds over the portals.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct RoundsArgs {
-    /// Folder of the webhooks, a file a portal; by default that of CREDENTIALS_DIRECTORY, else
+    /// Folder of the webhooks, one file per portal; by default that of CREDENTIALS_DIRECTORY, else
     /// /run/secrets/recard
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) secrets: Option<PathBuf>,
-    /// Number of portals that are worked on at the same time
+    /// Number of portals to process concurrently
     #[arg(long, value_name = "NUMBER", value_parser = value_parsers::concurrency, default_value = "50")]
     pub(in crate::cli) concurrency: usize,
     /// Requests a second to all portals together; without it each portal has its own limit alone
@@ -146,7 +146,7 @@ pub(in crate::cli) struct RoundsArgs {
     /// Time that each portal may take (90s, 15m); one that takes longer fails, and no other
     #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "10m")]
     pub(in crate::cli) portal_deadline: Duration,
-    /// Mark what this earlier report (JSON) did not have
+    /// Mark what is new since this earlier report (JSON)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) new_since: Option<PathBuf>,
     #[command(flatten)]

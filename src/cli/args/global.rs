@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::value_parsers;
@@ -34,12 +35,12 @@ pub(in crate::cli) struct GlobalArgs {
     /// Folder of backups, journals and locks, or postgres://USER@HOST/DATABASE (or RECARD_STORE)
     #[arg(long, global = true, value_name = "STORE", default_value = DEFAULT_STORE, value_parser = value_parsers::store(), value_hint = ValueHint::DirPath)]
     pub(in crate::cli) store: StoreLocation,
-    /// File with the key that seals backups in a database: 64 hexadecimal digits
+    /// File with the key that encrypts backups in a database: 64 hexadecimal digits
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) backup_key_file: Option<PathBuf>,
     /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited,
     /// or X,Y (or RECARD_RATE)
-    #[arg(long, global = true, value_name = "RATE")]
+    #[arg(long, global = true, value_name = "RATE", value_parser = rate(), hide_possible_values = true)]
     pub(in crate::cli) rate: Option<String>,
     /// Share of the portal's operating time that recard may use, 0.1 to 1
     #[arg(long, global = true, value_name = "SHARE", value_parser = value_parsers::share, default_value_t = 0.8)]
@@ -58,13 +59,13 @@ pub(in crate::cli) struct GlobalArgs {
     pub(in crate::cli) color: ColorWhen,
     /// Language of texts for people: en or ru; by default that of RECARD_LANG, LC_ALL, LC_MESSAGES
     /// or LANG
-    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = languages(), hide_possible_values = true)]
     pub(in crate::cli) lang: Option<Language>,
     /// Print only warnings and errors on stderr
     #[arg(long, short, global = true)]
     pub(in crate::cli) quiet: bool,
-    /// Format of log lines on stderr; RECARD_LOG is their filter (for example recard=debug).
-    /// Without it, json has the lines of recard=info, and text has none
+    /// Format of log lines on stderr; RECARD_LOG filters them (for example recard=debug). Without
+    /// RECARD_LOG, json has the lines of recard=info, and text has none
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogFormat::Text)]
     pub(in crate::cli) log_format: LogFormat,
 }
@@ -116,6 +117,16 @@ pub(in crate::cli) enum LogFormat {
     Text,
     /// JSON objects, one a line.
     Json,
+}
+
+/// Returns the parser of a rate limit; the session knows its meaning.
+fn rate() -> impl TypedValueParser<Value = String> {
+    value_parsers::completed(StringValueParser::new(), ["standard", "enterprise", "unlimited"])
+}
+
+/// Returns the parser of a language.
+fn languages() -> impl TypedValueParser<Value = Language> {
+    value_parsers::completed(language, Language::ALL.map(|(word, _)| word))
 }
 
 /// Parses a language.

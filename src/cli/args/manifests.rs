@@ -12,11 +12,10 @@ use crate::model::CardKey;
 /// Manifests of a command.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct ManifestArgs {
-    /// Manifests, folders of manifests, or - for stdin, which form one declaration; by default the
-    /// folder manifests
+    /// Manifest files, folders of them, or - for stdin; by default the folder manifests
     #[arg(value_name = "MANIFEST", value_hint = ValueHint::AnyPath)]
     positional: Vec<PathBuf>,
-    /// Manifest, as above; may be repeated
+    /// Manifest file or folder, like MANIFEST; may be repeated
     #[arg(long = "file", short = 'f', value_name = "FILE", value_hint = ValueHint::AnyPath)]
     files: Vec<PathBuf>,
 }
@@ -44,8 +43,7 @@ pub(in crate::cli) struct PolicyArgs {
 /// Location of the ledger of mode once.
 #[derive(Args, Clone, Debug, Default)]
 pub(in crate::cli) struct LedgerArgs {
-    /// Ledger file of mode once in place of the store, to be committed beside the manifests;
-    /// `recard ledger new` creates one
+    /// Ledger file of mode once, in place of the store; `recard ledger new` creates one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) ledger: Option<PathBuf>,
 }

@@ -44,7 +44,7 @@ pub(super) use store::{StoreAction, StoreArgs, StoreCopyArgs, StoreGcArgs, Store
 
 pub(super) use worker::WorkerArgs;
 
-/// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
+/// Reset the cards of a Bitrix24 portal to their defaults, from manifests in git.
 #[derive(Debug, Parser)]
 #[command(name = "recard", version, propagate_version = true, max_term_width = 100)]
 #[command(disable_help_subcommand = true)]
@@ -93,7 +93,7 @@ pub(super) enum CliCommand {
     Export(ExportArgs),
     /// Check portal, webhook, rights and store; changes nothing
     Doctor(DoctorArgs),
-    /// Verify or show the audit log of the store, or print where each one ends
+    /// Verify or show the audit log, or print its last digest
     Audit(AuditArgs),
     /// Show the ledger of mode once, or create one in a file
     Ledger(LedgerCommandArgs),

@@ -16,11 +16,12 @@ pub(in crate::cli) struct JsonFlag {
 /// Formats and destinations of reports.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct OutputArgs {
-    /// text, json, markdown, junit, sarif, github, csv, html or prometheus, to stdout or with =PATH
-    /// to a file; may be repeated
     #[arg(
         long,
         short,
+        help = output_format::help(),
+        value_parser = output_format::any(),
+        hide_possible_values = true,
         value_name = "FORMAT[=PATH]",
         default_value_if("json", "true", "json"),
         default_value = "text"

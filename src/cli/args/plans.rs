@@ -33,7 +33,7 @@ pub(in crate::cli) struct PlanArgs {
     /// Exit with 2 if there are changes or held cards, with 4 if a guard blocks the plan
     #[arg(long)]
     pub(in crate::cli) detailed_exitcode: bool,
-    /// Write a plan file; apply executes it once, as it was reviewed, or less of it
+    /// Write a plan file, which `recard apply FILE` executes once
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) out: Option<PathBuf>,
     /// Lifetime of the plan file (90s, 15m, 24h), at most 744h
@@ -44,12 +44,12 @@ pub(in crate::cli) struct PlanArgs {
 /// Arguments of `apply`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct ApplyArgs {
-    /// Manifests, folders of manifests, or - for stdin, by default the folder manifests; or a plan
-    /// file of `plan --out`, executed as it was reviewed, or less of it, without a question
+    /// Manifest files, folders of them, or - for stdin, by default the folder manifests; or a plan
+    /// file of `plan --out`, which is executed without a question
     #[arg(value_name = "MANIFEST|PLAN", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) positional: Vec<PathBuf>,
-    /// Manifest, as above; may be repeated. With a plan file: the manifests that it must have been
-    /// made from
+    /// Manifest file or folder, like MANIFEST; may be repeated. With a plan file: the manifests
+    /// that it must agree with
     #[arg(long = "file", short = 'f', value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) files: Vec<PathBuf>,
     #[command(flatten)]

@@ -35,7 +35,7 @@ pub(in crate::cli) struct InventoryArgs {
     #[command(flatten)]
     pub(in crate::cli) card: KindsArg,
     /// text, json or csv
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_json_or_csv, default_value_if("json", "true", "json"), default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_json_or_csv(), hide_possible_values = true, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
     #[command(flatten)]
     pub(in crate::cli) json_flag: JsonFlag,
@@ -65,7 +65,7 @@ pub(in crate::cli) struct CardShowArgs {
     #[command(flatten)]
     pub(in crate::cli) card: KindsArg,
     /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json(), hide_possible_values = true, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
     #[command(flatten)]
     pub(in crate::cli) json_flag: JsonFlag,
@@ -95,7 +95,7 @@ pub(in crate::cli) struct DoctorArgs {
     #[arg(long)]
     pub(in crate::cli) read: bool,
     /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json(), hide_possible_values = true, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
     #[command(flatten)]
     pub(in crate::cli) json_flag: JsonFlag,

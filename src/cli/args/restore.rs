@@ -14,8 +14,7 @@ use crate::model::{CardKind, DepartmentId, UserId};
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct RestoreArgs {
     /// Run id from `recard history`, or `last`: the newest apply that changed something; or a plan
-    /// file of `restore --out`, which is executed once, as it was reviewed or less of it, without a
-    /// question
+    /// file of `restore --out`, which is executed without a question
     #[arg(value_name = "RUN|PLAN")]
     pub(in crate::cli) run: String,
     #[command(flatten)]

@@ -34,7 +34,7 @@ pub(in crate::cli) struct HistoryArgs {
     #[arg(long, value_name = "TIME", value_parser = value_parsers::since)]
     pub(in crate::cli) since: Option<Since>,
     /// text, json, markdown or csv
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::history_format, default_value_if("json", "true", "json"), default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::history_format(), hide_possible_values = true, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
     #[command(flatten)]
     pub(in crate::cli) json_flag: JsonFlag,
@@ -82,7 +82,7 @@ pub(in crate::cli) struct AuditHeadsArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) check: Option<PathBuf>,
     /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json(), hide_possible_values = true, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
     #[command(flatten)]
     pub(in crate::cli) json_flag: JsonFlag,

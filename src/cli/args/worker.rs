@@ -21,7 +21,7 @@ pub(in crate::cli) struct WorkerArgs {
     /// Take only published revisions that this public key (PEM, Ed25519) signed; may be repeated
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) trusted_key: Vec<PathBuf>,
-    /// Number of portals that are worked on at the same time
+    /// Number of portals to process concurrently
     #[arg(long, value_name = "NUMBER", value_parser = value_parsers::concurrency, default_value = "200")]
     pub(in crate::cli) slots: usize,
     /// Time that a round of a portal may take (90s, 15m); one that takes longer is stopped

@@ -35,7 +35,7 @@ impl FleetReport {
             OutputFormat::Junit => machine::junit(self),
             OutputFormat::Csv => machine::csv(self),
             OutputFormat::Html => html::render(self, options),
-            OutputFormat::Sarif | OutputFormat::Github | OutputFormat::Prometheus => String::new(),
+            _ => String::new(),
         })
     }
 }

@@ -34,6 +34,20 @@ fn completions_and_manual_name_each_command() {
 }
 
 #[test]
+fn completions_offer_the_words_of_options() {
+    let script = TestEnv::new().run(&["completions", "bash"]).stdout;
+    for words in [
+        "text json markdown junit sarif github csv html prometheus",
+        "text json markdown csv",
+        "text json",
+        "en ru",
+        "standard enterprise unlimited",
+    ] {
+        assert!(script.contains(&format!("compgen -W \"{words}")), "{words}");
+    }
+}
+
+#[test]
 fn manual_has_a_page_for_each_command() {
     let env = TestEnv::new();
     assert_eq!(env.run(&["man", "--out", "man/man1"]).code, 0);
