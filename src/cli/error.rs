@@ -209,7 +209,7 @@ fn rejection_hint(rejection: Rejection) -> Text {
              Developer resources, and remember that its number is the id of its owner"
             )
         }
-        Rejection::OwnerDismissed => tr!("make a new webhook as somebody who works there"),
+        Rejection::OwnerDismissed => tr!("create a new webhook as an active user"),
         Rejection::MissingRight => {
             tr!(
                 "the webhook needs the rights crm, user and department: edit it on the portal's page Developer resources; \

@@ -113,12 +113,12 @@ pub(super) fn explanation(code: DiagnosticCode) -> Explanation {
             Edit(IDS, "ids: &people [7]"),
         ),
         Code::Tag => (
-            tr_later!("A YAML tag stands in the manifest, where tags have no meaning."),
+            tr_later!("The manifest contains a YAML tag; tags have no meaning in it."),
             Edit("To show", "!secret To show"),
             Base,
         ),
         Code::WebhookUrl => (
-            tr_later!("The URL of a webhook stands in the manifest. It is a secret."),
+            tr_later!("The manifest contains the URL of a webhook, which is a secret."),
             More("# https://company.bitrix24.com/rest/1/abcdefgh12345678/\n"),
             More("# The webhook is in RECARD_WEBHOOK_URL.\n"),
         ),
@@ -127,9 +127,11 @@ pub(super) fn explanation(code: DiagnosticCode) -> Explanation {
             Edit("leadCustomerTypes", "leadCustomerType"),
             Base,
         ),
-        Code::DuplicateKey => {
-            (tr_later!("A key stands twice in one mapping."), Edit(IDS, "ids: [7], ids: [8]"), Base)
-        }
+        Code::DuplicateKey => (
+            tr_later!("A key appears twice in one mapping."),
+            Edit(IDS, "ids: [7], ids: [8]"),
+            Base,
+        ),
         Code::MissingKey => {
             (tr_later!("A required key is missing."), Edit("name: example, ", ""), Base)
         }

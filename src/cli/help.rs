@@ -213,7 +213,7 @@ fn overview(program: &Command) -> String {
     }
     let _ = write!(
         text,
-        "\nHelp of a command: recard help COMMAND. Of all commands: recard help options, exit-codes.\n\
+        "\nMore help: recard help COMMAND, recard help options, recard help exit-codes\n\
          Try it without a portal: recard demo\n"
     );
     text

@@ -196,7 +196,11 @@ impl Interrupt {
         let first = signals.next().await;
         let _ = self.code.set(first);
         self.signal_received.notify_one();
-        say(ui, tr!("interrupted: finishing what is under way; once more to stop at once")).await;
+        say(
+            ui,
+            tr!("interrupted: finishing the requests in flight; a second signal stops at once"),
+        )
+        .await;
         tokio::select! {
             second = signals.next() => {
                 say(ui, tr!("stopped at once; `recard recover` settles what was under way")).await;

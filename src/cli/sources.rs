@@ -88,7 +88,7 @@ fn named_or_default(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
         DEFAULT_FOLDER
     ))
     .hint(tr!(
-        "name a file or a folder behind the command, as in `recard plan lead.yaml`; `recard init` writes a first manifest"
+        "name a file or a folder after the command, as in `recard plan lead.yaml`; `recard init` writes a first manifest"
     )))
 }
 
@@ -318,7 +318,7 @@ fn source(path: &Path, bytes: Vec<u8>, displayed: &mut DisplayNames) -> Source {
 /// pattern.
 fn help_for_missing(path: &Path) -> Text {
     if !path.to_string_lossy().contains(['*', '?', '[']) {
-        return tr!("name a file or a folder behind the command, as in `recard plan lead.yaml`");
+        return tr!("name a file or a folder after the command, as in `recard plan lead.yaml`");
     }
     let folder = path.parent().filter(|folder| folder.is_dir());
     let folder = folder.unwrap_or_else(|| Path::new(DEFAULT_FOLDER));

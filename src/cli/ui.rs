@@ -211,7 +211,7 @@ impl Ui {
     pub(super) async fn confirm(&self, question: &Text) -> bool {
         let asked = self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
-            let asked = format!("{} {} ", visible_lines(question), tr!("Type yes to go on:"));
+            let asked = format!("{} {} ", visible_lines(question), tr!("Type yes to continue:"));
             write!(stderr, "{}", safe(&asked)).and_then(|()| stderr.flush())
         });
         if asked.is_err() {

@@ -246,7 +246,7 @@ impl From<Error> for CliError {
                         "no file tells which portal the run {run} is of; nothing was written",
                         run
                     ))
-                    .hint(tr!("fetch its journal, plan.json, report.json or the audit trail from a copy of the store"))
+                    .hint(tr!("fetch its journal, plan.json, report.json or the audit log from a copy of the store"))
             }
             Error::NoRun => Self::general(tr!("no apply in the store has changed a card")).hint(
                 tr!("a restore is undone by its name: `recard history` lists the runs of the store"),
@@ -295,7 +295,11 @@ impl From<Error> for CliError {
 /// Words a person who is not exactly one on the portal, as the manifests' problems do.
 fn person_error(selector: &PersonSelector, found: &[UserId]) -> CliError {
     match (selector, found) {
-        (PersonSelector::Id(id), _) => CliError::general(tr!("the portal has no user {}", *id)),
+        (PersonSelector::Id(id), _) => {
+            CliError::general(tr!("the portal has no user {}", *id)).hint(tr!(
+                "bots and guests have no lead cards and are not found; check the number in the person's profile"
+            ))
+        }
         (PersonSelector::Email(email), []) => {
             CliError::general(tr!("nobody on the portal has the e-mail {}", *email))
                 .hint(tr!("the address must be the one in the person's profile"))
@@ -381,8 +385,8 @@ pub(super) fn declined_error(declined: Declined) -> CliError {
     match declined {
         Declined::No => CliError::answer(tr!("The answer was no. Nothing was written.")),
         Declined::NotAsked => {
-            CliError::refused(tr!("nobody can be asked here, so nothing was written"))
-                .hint(tr!("add --auto-approve after somebody has reviewed the plan"))
+            CliError::refused(tr!("there is no terminal to ask on, so nothing was written"))
+                .hint(tr!("add --auto-approve after a review of the plan"))
         }
         Declined::InterruptedAtQuestion => {
             CliError::refused(tr!("interrupted at the question; nothing was written"))

@@ -46,7 +46,7 @@ codes! {
     WebhookUrl = "RC0108",
     /// A key that does not exist there.
     UnknownKey = "RC0201",
-    /// A key that stands twice in one mapping.
+    /// A key that appears twice in one mapping.
     DuplicateKey = "RC0202",
     /// A required key is missing.
     MissingKey = "RC0203",

@@ -355,9 +355,8 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
         self.record.settle(settled).await;
         if !readable.is_empty() {
             self.record.notice(tr!(
-                "nobody knows what became of {n} card ({reason}); reading it back"
-                    | "nobody knows what became of {n} cards ({reason}); reading them back"
-                        % readable.len(),
+                "unknown outcome of {n} card ({reason}); reading it back"
+                    | "unknown outcome of {n} cards ({reason}); reading them back" % readable.len(),
                 reason = Text::from_msgid(&reason)
             ));
             self.queue.add_read_backs(readable);

@@ -169,7 +169,7 @@ fn card(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Vec<Located<CardSele
     let (key, content) = match (first, more) {
         (Some(one), None) => one,
         (Some((one, _)), Some((other, _))) => {
-            let message = tr!("`{one}` and `{other}` stand in one entry", one, other);
+            let message = tr!("`{one}` and `{other}` are in one entry", one, other);
             let help = tr!("begin each kind of card with a hyphen of its own");
             finder.error(DiagnosticCode::UnknownKey, node, message, Some(help));
             return None;

@@ -162,7 +162,7 @@ pub(super) fn metadata(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Metad
     let reason = fields.require(
         finder,
         "reason",
-        tr!("say why: it stands in every plan, report and audit line"),
+        tr!("state the reason: every plan, report and audit line shows it"),
     );
     let name = name.and_then(|node| line(finder, node, "name", MAX_NAME_LENGTH));
     let reason = reason.and_then(|node| line(finder, node, "reason", MAX_REASON_LENGTH));
@@ -185,7 +185,7 @@ fn spec(finder: &mut Finder<'_>, node: &YamlNode, kind: ManifestKind) -> Option<
     let portal = fields.require(finder, "portal", help).and_then(|node| self::portal(finder, node));
     let (personal_node, common_node) = (fields.take("personal"), fields.take("common"));
     if personal_node.is_none() && common_node.is_none() && !fields.has_unknown() {
-        let message = tr!("neither `personal` nor `common` stands in spec");
+        let message = tr!("spec has neither `personal` nor `common`");
         let help = tr!("a manifest that declares nothing is more often a mistake than a wish");
         finder.error(DiagnosticCode::NothingDeclared, node, message, Some(help));
     }

@@ -41,7 +41,7 @@ pub(super) fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Y
             Diagnostic::error(
                 DiagnosticCode::WebhookUrl,
                 at(line, column),
-                tr!("the secret of a webhook stands in the manifest"),
+                tr!("the manifest contains the secret of a webhook"),
             )
             .span(secret)
             .help(tr!(

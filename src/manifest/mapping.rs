@@ -44,7 +44,7 @@ impl Finder<'_> {
     /// Reports a value of a wrong type.
     pub(super) fn wrong_type(&mut self, node: &YamlNode, wanted: Text, what: impl Into<Text>) {
         let (what, is) = (what.into(), |known| wanted.english() == known);
-        let message = tr!("{what} is {wanted}, and here stands {}", node.kind(), what, wanted);
+        let message = tr!("{what} must be {wanted}, and this is {}", node.kind(), what, wanted);
         let help = match &node.value {
             YamlValue::Null => Some(tr!("give it a value, or remove the key")),
             YamlValue::Whole(number) if is("a text") => {
@@ -73,7 +73,7 @@ impl Finder<'_> {
         help: Text,
     ) {
         let what = what.into();
-        let message = tr!("{what} is {wanted}, and here stands {}", node.kind(), what, wanted);
+        let message = tr!("{what} must be {wanted}, and this is {}", node.kind(), what, wanted);
         self.error(DiagnosticCode::WrongType, node, message, Some(help));
     }
 }
@@ -142,7 +142,7 @@ impl<'n> Mapping<'n> {
                 let found = Diagnostic::error(
                     DiagnosticCode::DuplicateKey,
                     finder.place(key),
-                    tr!("`{text}` stands twice", text),
+                    tr!("`{text}` appears twice", text),
                 )
                 .span(key.span.clone())
                 .help(tr!("keep one of them; recard does not guess which"))
@@ -229,7 +229,7 @@ impl<'n> Mapping<'n> {
 pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
     match meant(text, known) {
         Some(word) => tr!("did you mean `{word}`?", word),
-        None if known.is_empty() => tr!("nothing stands here: write `{{}}`"),
+        None if known.is_empty() => tr!("the value is missing: write `{{}}`"),
         None => tr!("there are: {}", known.join(", ")),
     }
 }

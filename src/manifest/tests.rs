@@ -332,7 +332,7 @@ fn manifest_help_for_one_value_in_place_of_a_list_is_right_the_first_time() {
         let [found] = diagnostics.as_slice() else { panic!("{text}{diagnostics:?}") };
         found.help.as_ref().unwrap_or_else(|| panic!("{text}")).english().to_owned()
     };
-    assert_eq!(help(&with_ids("anna@example.com")), "e-mail addresses stand under `emails`");
+    assert_eq!(help(&with_ids("anna@example.com")), "e-mail addresses belong under `emails`");
     assert_eq!(help(&with_ids("anna")), "ids are numbers in brackets, such as [7, 42]");
     let mapping =
         with_ids("[7]").replace("    - users", "    users").replace("      lead", "    lead");

@@ -90,7 +90,7 @@ fn as_list(node: &YamlNode, what: &str) -> Text {
                     tr!("put it in brackets: {}", format_args!("[{}]", numbers.join(", ")))
                 }
                 _ if takes_ids && text.contains('@') => {
-                    tr!("e-mail addresses stand under `emails`")
+                    tr!("e-mail addresses belong under `emails`")
                 }
                 _ if takes_ids => tr!("ids are numbers in brackets, such as [7, 42]"),
                 _ if words.iter().all(is_plain) => {
@@ -115,7 +115,7 @@ pub(super) fn unique<T: Display + PartialEq>(
         match unique.iter().find(|known| known.value == value.value) {
             None => unique.push(value),
             Some(known) => {
-                let message = tr!("`{}` stands twice", value.value);
+                let message = tr!("`{}` appears twice", value.value);
                 let first = known.place.clone();
                 finder.found.push(
                     Diagnostic::warning(DiagnosticCode::DuplicateTarget, value.place, message)
@@ -203,7 +203,7 @@ const PERSON: IdKind = IdKind {
 
 const DEPARTMENT: IdKind = IdKind {
     words: tr_later!("of a department"),
-    named: tr_later!("the id of a department is a number, such as 41; a name stands under `name`"),
+    named: tr_later!("the id of a department is a number, such as 41; a name belongs under `name`"),
 };
 
 /// Decodes an id and checks its range: the portal takes an id that it cannot read for the caller or
@@ -230,7 +230,7 @@ fn id(finder: &mut Finder<'_>, node: &YamlNode, of: &IdKind) -> Option<u64> {
             let number = decimal::meant(text).unwrap_or_default();
             let message = match &node.value {
                 YamlValue::Text(text) if decimal::is_plain(text) => {
-                    tr!("the id {whose} is a number, and here stands a text", whose)
+                    tr!("the id {whose} must be a number, and this is a text", whose)
                 }
                 _ => tr!("the id {whose} is not in plain decimal digits: {text}", whose, text),
             };
@@ -244,7 +244,7 @@ fn id(finder: &mut Finder<'_>, node: &YamlNode, of: &IdKind) -> Option<u64> {
             None
         }
         YamlValue::Text(text) if text.contains('@') => {
-            let help = tr!("e-mail addresses stand under `emails`");
+            let help = tr!("e-mail addresses belong under `emails`");
             finder.error(
                 DiagnosticCode::InvalidId,
                 node,
@@ -339,7 +339,7 @@ pub(super) fn number(
             let number = decimal::meant(text).unwrap_or_default();
             let (message, help) = match &node.value {
                 YamlValue::Text(text) if decimal::is_plain(text) => (
-                    tr!("`{what}` is a number, and here stands a text", what),
+                    tr!("`{what}` must be a number, and this is a text", what),
                     tr!("write it without quotes: {text}", text),
                 ),
                 _ => (

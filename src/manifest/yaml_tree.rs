@@ -76,7 +76,7 @@ pub(super) fn help(code: DiagnosticCode) -> Option<Text> {
             Some(tr!("write the values out: aliases that multiply have no use in a manifest"))
         }
         DiagnosticCode::BadAlias => Some(tr!(
-            "an alias (*name) repeats what stands behind an anchor (&name) further up in the document"
+            "an alias (*name) repeats the value of an anchor (&name) further up in the document"
         )),
         DiagnosticCode::Tag => Some(tr!("remove the tag: values say by themselves what they are")),
         _ => None,
@@ -121,7 +121,7 @@ fn problem(error: &serde_yaml::Error) -> YamlError {
             (DiagnosticCode::BadAlias, tr!("there is no anchor of this name above the alias"))
         }
         serde_yaml::Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            (DiagnosticCode::BadAlias, tr!("the alias stands inside of what its anchor names"))
+            (DiagnosticCode::BadAlias, tr!("the alias is inside the value of its own anchor"))
         }
         serde_yaml::Error::UnsupportedTag { tag, .. } => {
             (DiagnosticCode::Tag, tr!("the tag {tag} is not read", tag))
@@ -162,7 +162,7 @@ fn syntax(said: &str) -> (DiagnosticCode, Text) {
         said.strip_prefix("unexpected character: `").and_then(|rest| rest.strip_suffix('\''))
     {
         return match sign.starts_with("\\u{") {
-            true => (DiagnosticCode::Syntax, tr!("here stands a control character")),
+            true => (DiagnosticCode::Syntax, tr!("there is a control character here")),
             false => {
                 (DiagnosticCode::Syntax, tr!("no value begins with {sign}; put it in quotes", sign))
             }
@@ -191,9 +191,7 @@ fn syntax(said: &str) -> (DiagnosticCode, Text) {
 const SYNTAX: &[(&str, &str)] = &[
     (
         "a BOM must not appear",
-        tr_later!(
-            "a byte order mark stands inside of a document; it may stand at the beginning alone"
-        ),
+        tr_later!("a byte order mark is inside a document; it may only be at the beginning"),
     ),
     (
         "did not find expected <document start>",
@@ -209,21 +207,24 @@ const SYNTAX: &[(&str, &str)] = &[
             "this line fits no list above it: begin it with a hyphen, or see its indentation"
         ),
     ),
-    ("simple key expected ':'", tr_later!("there is no colon behind the key")),
+    ("simple key expected ':'", tr_later!("there is no colon after the key")),
     (
         "mapping values are not allowed",
         tr_later!(
-            "a colon stands where no key can be: put a value that holds one in quotes, or see the indentation"
+            "a colon is where no key is possible: quote a value with a colon, or check the indentation"
         ),
     ),
-    ("mapping keys are not allowed", tr_later!("no key can stand here: see the indentation")),
+    (
+        "mapping keys are not allowed",
+        tr_later!("a key is not possible here: check the indentation"),
+    ),
     (
         "block sequence entries are not allowed",
         tr_later!("no list can begin here: put its hyphens on lines of their own"),
     ),
     (
         "comment intercepting",
-        tr_later!("a comment stands inside of a text of several lines: put the text in quotes"),
+        tr_later!("a comment is inside a text of several lines: put the text in quotes"),
     ),
 ];
 

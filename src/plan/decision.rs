@@ -154,7 +154,7 @@ impl fmt::Display for Removal {
                 let fields = tr!("{n} field" | "{n} fields" % layout.fields());
                 f.write_str(&tr!("customized: {sections}, {fields}", sections, fields))
             }
-            Self::Unread => f.write_str(&tr!("reset without reading: no backup, no way back")),
+            Self::Unread => f.write_str(&tr!("reset without reading: no backup, no undo")),
         }
     }
 }

@@ -108,7 +108,7 @@ impl PlanFileReport<'_> {
 pub(super) fn removal(target: &PlanFileTarget) -> Text {
     let removed = match target.removal {
         PlannedRemoval::Layout(digest) => tr!("the layout {}", digest.short()),
-        PlannedRemoval::Unread => tr!("without reading: no backup, no way back"),
+        PlannedRemoval::Unread => tr!("without reading: no backup, no undo"),
     };
     match &target.generation {
         Some(generation) => Text::join(&[removed, tr!(", once for {generation}", generation)], ""),
@@ -125,7 +125,7 @@ pub(super) fn partial_if(is_narrowed: bool) -> Option<Text> {
 /// Returns the use of a plan file.
 pub(super) fn use_line(used: Option<Timestamp>) -> Text {
     match used {
-        Some(at) => tr!("used {}, and a plan is carried out once", format_time(at)),
+        Some(at) => tr!("used {}, and can be used only once", format_time(at)),
         None => tr!("not used here"),
     }
 }

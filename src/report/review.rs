@@ -124,7 +124,7 @@ impl<'a> Review<'a> {
         }
         if self.groups.iter().any(|group| group.layout.is_some()) {
             notes.push(tr!(
-                "Of a card with several columns the portal shows the first one alone; the backup and a restore hold no more."
+                "Of a card with several columns, the portal shows only the first; so backup and restore cover only that one."
             ));
         }
         notes.push(tr!(
@@ -226,7 +226,7 @@ impl<'a> LayoutGroup<'a> {
     /// undo loses.
     pub(super) fn title(&self, escape: impl Fn(&str) -> String) -> Text {
         let Some(layout) = self.layout else {
-            return tr!("layout not read: no backup, no way back");
+            return tr!("layout not read: no backup, no undo");
         };
         let sections = tr!("{n} section" | "{n} sections" % layout.sections());
         let fields = tr!("{n} field" | "{n} fields" % layout.fields());

@@ -45,8 +45,8 @@ fn limits_of(plan: &Plan, is_meant: impl Fn(CardKey) -> bool) -> Vec<Text> {
     let layouts = resets().filter_map(|target| target.decision.layout());
     let (refused, in_part) = losses(layouts, plan.trust);
     let unread = (unread > 0).then(|| {
-        tr!("{n} card is reset without reading it: no backup, no way back."
-            | "{n} cards are reset without reading them: no backup, no way back." % unread)
+        tr!("{n} card is reset without reading it: no backup, no undo."
+            | "{n} cards are reset without reading them: no backup, no undo." % unread)
     });
     let refused = (refused > 0).then(|| {
         tr!(

@@ -190,8 +190,8 @@ impl Store {
         Ok(SalvagedJournal { header, records, damage, knows_ledger, lost, backups })
     }
 
-    /// Returns `true` if the audit log tells the end of a run. It is written when every target has
-    /// its outcome.
+    /// Returns `true` if the audit log records the end of a run, which is written when every target
+    /// has its outcome.
     pub(super) async fn has_audited_end(&self, run: &RunId) -> bool {
         self.audited_run(run).await.is_closed
     }

@@ -33,7 +33,7 @@ pub struct WriteGuard {
 #[derive(Debug, Error)]
 pub enum ConsumePlanError {
     /// The plan file was used before.
-    #[error("{}", tr!("the plan file was used at {time}, and a plan is carried out once", time = .0.strftime("%Y-%m-%dT%H:%M:%SZ")))]
+    #[error("{}", tr!("the plan file was used at {time}, and can be used only once", time = .0.strftime("%Y-%m-%dT%H:%M:%SZ")))]
     AlreadyUsed(jiff::Timestamp),
     /// The store cannot tell.
     #[error(transparent)]

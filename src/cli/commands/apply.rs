@@ -158,13 +158,13 @@ impl Approver for ManifestApprover<'_> {
         let unread = plan.resets().filter(|target| target.decision.layout().is_none()).count();
         let question = match unread {
             0 => tr!(
-                "Reset {n} card on {portal}? What it holds is backed up first."
-                    | "Reset {n} cards on {portal}? What they hold is backed up first." % resets,
+                "Reset {n} card on {portal}? Its layout is backed up first."
+                    | "Reset {n} cards on {portal}? Their layouts are backed up first." % resets,
                 portal
             ),
             unread => tr!(
-                "Reset {n} card on {portal}? {unread} of them without reading it: no backup, no way back."
-                    | "Reset {n} cards on {portal}? {unread} of them without reading them: no backup, no way back."
+                "Reset {n} card on {portal}? {unread} of them without reading it: no backup, no undo."
+                    | "Reset {n} cards on {portal}? {unread} of them without reading them: no backup, no undo."
                         % resets,
                 portal,
                 unread

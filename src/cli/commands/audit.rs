@@ -46,7 +46,7 @@ pub(in crate::cli) async fn run(
             let events = tr!("{n} event" | "{n} events" % entries.len());
             let runs = tr!("{n} run" | "{n} runs" % runs);
             let holds = tr!(
-                "The audit trail of {} holds: {events}, {runs}, each bound to the one before.",
+                "The audit log of {} is intact: {events}, {runs}, each bound to the one before.",
                 store.portal(),
                 events,
                 runs
@@ -96,14 +96,14 @@ async fn verify(
     for run in &runs {
         if !started.contains(&run.run) {
             return Err(broken(tr!(
-                "the audit trail has no word of the run {}: its end was cut off",
+                "the audit log has no record of the run {}: its end was cut off",
                 run.run
             )));
         }
         match (run.end, closed.get(&run.run)) {
             (RunEnd::Closed(_), Some(totals)) if *totals != run.totals() => {
                 return Err(broken(tr!(
-                    "the audit trail and the journal of the run {} differ in their sums",
+                    "the audit log and the journal of the run {} differ in their sums",
                     run.run
                 )));
             }
@@ -114,13 +114,13 @@ async fn verify(
             // between.
             (RunEnd::Unfinished, Some(_)) => {
                 ui.warn(tr!(
-                    "the audit trail tells the end of the run {}, and its journal is not closed: `recard recover` closes it",
+                    "the audit log records the end of the run {}, and its journal is not closed: `recard recover` closes it",
                     run.run
                 ));
             }
             (RunEnd::Closed(_), None) => {
                 return Err(broken(tr!(
-                    "the audit trail does not tell the end of the run {}: its end was cut off",
+                    "the audit log does not record the end of the run {}: its end was cut off",
                     run.run
                 )));
             }

@@ -170,7 +170,7 @@ fn rights(examination: &PortalDiagnostics) -> Check {
     Check::warning(
         "rights",
         text,
-        tr!("whoever finds the webhook can use all of them: untick what is not needed"),
+        tr!("everybody who has the webhook can use them: untick what is not needed"),
     )
 }
 

@@ -68,7 +68,7 @@ pub(in crate::cli) async fn run(
         Some(folder) => write(ui, folder, people, &text, &bundle)?,
     }
     if !has_people {
-        ui.note(tr!("Nobody has a card of their own, so there is no manifest to write."));
+        ui.note(tr!("No card is customized, so there is no manifest to write."));
     }
     Ok(super::inventory::exit_code(ui, &survey))
 }

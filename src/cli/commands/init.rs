@@ -25,17 +25,17 @@ const PLACEHOLDER_PORTAL: &str = "company.bitrix24.com";
 
 /// Selection of the manifest on an unknown portal: empty, until an address is filled in.
 const PLACEHOLDER_USERS: &str =
-    "        # By e-mail, id or department; `recard inventory` shows where to look.
+    "        # By e-mail, id or department; `recard inventory` lists the departments.
         emails: [anna@example.com]
         # ids: [7, 42]
-        # departments: [{ id: 41, recursive: true }] # or a plain id: not recursive
+        # departments: [{ id: 41, recursive: true }] # or a plain id, without the departments below
         # all: true # every active employee
         # except: { ids: [1], departments: [44] }";
 
 /// Selection of the manifest on the embedded portal, which works at once.
 const EMBEDDED_USERS: &str =
-    "        # By e-mail, id or department; `recard inventory` shows where to look.
-        departments: [{ id: 41, recursive: true }] # or a plain id: not recursive
+    "        # By e-mail, id or department; `recard inventory` lists the departments.
+        departments: [{ id: 41, recursive: true }] # or a plain id, without the departments below
         # ids: [7, 42]
         # emails: [anna@example.com]
         # all: true # every active employee
@@ -70,10 +70,10 @@ impl CiSystem {
     fn next_step(self) -> Text {
         match self {
             Self::Github => {
-                tr!("make the environment and the two secrets that the head of the file names")
+                tr!("create the environment and the two secrets that the head of the file names")
             }
             Self::Gitlab => {
-                tr!("make the environment and the variables that the head of the file names")
+                tr!("create the environment and the variables that the head of the file names")
             }
             Self::Shell => tr!("call it as `sh ci/recard.sh check|plan|apply|drift`"),
         }
@@ -148,7 +148,7 @@ pub(in crate::cli) fn run(
         ui.note(tr!("The manifests in {folder} stay as they are.", folder));
     } else {
         ui.note(tr!(
-            "Next: say in {manifest} whose cards are meant, then `recard plan{embedded} -f {folder}`.",
+            "Next: select the people in {manifest}, then run `recard plan{embedded} -f {folder}`.",
             manifest = path(&MANIFEST).display(),
             embedded,
             folder

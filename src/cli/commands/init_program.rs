@@ -95,13 +95,13 @@ impl ProgramSource {
         }
     }
 
-    /// Returns what somebody has to set up for the program, as comments.
+    /// Returns the set-up instructions for the program, as comments.
     fn setup(&self, system: CiSystem) -> String {
         let version = env!("CARGO_PKG_VERSION");
         let indent = if system == CiSystem::Shell { "# " } else { "#   " };
         match (self, system) {
             (Self::Settings, CiSystem::Shell) => {
-                "# The program recard must be in the PATH; put it there from a place that you trust, and compare its checksum (sha256sum)."
+                "# The program recard must be in the PATH: get it from a place that you trust, and verify its checksum (sha256sum)."
                     .to_owned()
             }
             (Self::Settings, CiSystem::Github | CiSystem::Gitlab) => {

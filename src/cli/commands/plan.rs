@@ -105,7 +105,7 @@ pub(super) async fn run_with(
         if request.out.is_none() && outputs.has_text() && plan_view::reset_count(&planned.plan) > 0
         {
             outputs.ui.note(tr!(
-                "You did not use --out, so apply makes a plan of its own, which may differ. With --out FILE this one is saved; `recard apply FILE` executes it."
+                "To apply exactly this plan, save it with --out FILE and run `recard apply FILE`."
             ));
         }
         if let Some((path, max_age)) = request.out {

@@ -95,7 +95,7 @@ pub(in crate::cli) async fn run(
     if arguments.manifests.files().iter().any(|file| file.as_os_str() == "-") {
         return Err(CliError::new(
             exit::USAGE,
-            tr!("stdin can be read only once, and every round reads the manifests anew"),
+            tr!("stdin can be read only once, and every round reads the manifests again"),
         ));
     }
     check_local(arguments.listen, arguments.allow_remote)?;

@@ -171,7 +171,7 @@ fn read(files: &[PathBuf]) -> Result<LoadedFleet, CliError> {
     for file in files {
         let bytes = read_file(file).map_err(|problem| {
             CliError::general(problem)
-                .hint(tr!("name a fleet behind the command, as in `recard fleet plan fleet.yaml`"))
+                .hint(tr!("name a fleet after the command, as in `recard fleet plan fleet.yaml`"))
         })?;
         let bytes = manifest::without_byte_order_marks(bytes);
         sources.push(Source { name: file.display().to_string().into(), bytes });

@@ -76,7 +76,7 @@ pub(in crate::cli) fn unfit(problem: &RevisionError) -> CliError {
         RevisionError::NotSelfContained => CliError::general(tr!(
             "the files of the fleet do not make the same fleet in another folder"
         ))
-        .hint(tr!("name files relative to the one that they stand in, below one folder")),
+        .hint(tr!("name files relative to the file that contains the names, below one folder")),
         RevisionError::Format(problem) => {
             CliError::general(tr!("the revision cannot be written: {problem}", problem))
         }

@@ -1,18 +1,18 @@
 #!/bin/sh
-# recard in any pipeline or from cron, written by `recard init`. One argument says what to do:
+# recard in any pipeline or from cron, written by `recard init`. Its argument:
 #
-#   check   are the manifests right? Needs no portal and no secret.
-#   plan    what would be done? Reads only; leaves recard-plan.json, plan.md for a comment and plan.html for a
-#           browser. Ends with 4 if a guard blocks it.
-#   apply   carries out recard-plan.json, which somebody has reviewed, and nothing else.
-#   drift   what differs from the manifests? Reads only; ends with 2 if anything does.
+#   check   checks the manifests; needs no portal and no secret
+#   plan    reads only, and writes recard-plan.json, plan.md for a comment and plan.html for a browser;
+#           exits with 4 if a guard blocks the plan
+#   apply   executes the reviewed recard-plan.json, and nothing else
+#   drift   reads only; exits with 2 if a card differs from the manifests
 #
 @@SETUP@@
 #
 # plan and drift use RECARD_READ_WEBHOOK_URL_FILE, apply uses RECARD_WEBHOOK_URL_FILE: files with two webhooks of the same
-# person, readable for this user alone. (Without _FILE, the variables hold the webhooks themselves.) Let no two
-# applies run at once, and do not kill one: recard holds a lock for what it shares a store with. Keep the folder .recard (or
-# RECARD_STORE): the backups in it are the way back.
+# user, readable only for this account. (Without _FILE, the variables contain the webhooks themselves.) Do not run two applies at
+# once, and do not kill one: the lock protects only processes that share a store. Keep the folder .recard (or RECARD_STORE): it
+# has the backups for an undo.
 set -eu
 MANIFESTS="${MANIFESTS:-@@FOLDER@@}"
 @@INSTALL@@

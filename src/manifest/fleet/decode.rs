@@ -117,7 +117,7 @@ pub(super) fn fleet(finder: &mut Finder<'_>, node: &YamlNode) -> Option<FleetDoc
     };
     let (portals, include) = (fields.take("portals"), fields.take("include"));
     if portals.is_none() && include.is_none() && !fields.has_unknown() {
-        let message = tr!("neither `portals` nor `include` stands in spec");
+        let message = tr!("spec has neither `portals` nor `include`");
         let help = tr!("an empty fleet is more often a mistake than a wish");
         finder.error(DiagnosticCode::NothingDeclared, spec, message, Some(help));
     }
@@ -188,7 +188,7 @@ fn path(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<Arc<str>>> {
     Some(Located { value, place: finder.place(node) })
 }
 
-/// Decodes the entries of a mapping whose keys are free; a key that stands twice is an error.
+/// Decodes the entries of a mapping whose keys are free; a key that appears twice is an error.
 fn free_entries<'n>(
     finder: &mut Finder<'_>,
     node: &'n YamlNode,
@@ -203,7 +203,7 @@ fn free_entries<'n>(
         let Some(text) = text(finder, key, tr!("a key")) else { continue };
         if known.iter().any(|(earlier, ..)| *earlier == text) {
             let help = tr!("keep one of them; recard does not guess which");
-            let message = tr!("`{text}` stands twice", text);
+            let message = tr!("`{text}` appears twice", text);
             finder.error(DiagnosticCode::DuplicateKey, key, message, Some(help));
             continue;
         }
@@ -223,7 +223,7 @@ fn labels(
         for (part, at, fits) in [(key, at, is_key(key)), (text, value, is_value(text))] {
             if !fits {
                 let message =
-                    tr!("{part} cannot stand in a label", part = format_args!("{part:?}"));
+                    tr!("{part} is not allowed in a label", part = format_args!("{part:?}"));
                 let help =
                     tr!("labels are of up to 63 letters, digits, dots, hyphens and underscores");
                 finder.error(DiagnosticCode::UnknownValue, at, message, Some(help));
@@ -244,7 +244,7 @@ fn values(finder: &mut Finder<'_>, node: &YamlNode) -> Vec<(String, YamlNode)> {
 fn secret(finder: &mut Finder<'_>, node: &YamlNode, what: &'static str) -> Option<SecretReference> {
     let mut fields = Mapping::from_node(finder, node, what, &["file", "env"])?;
     let help =
-        tr!("write `{{ file: NAME }}` or `{{ env: NAME }}`; the webhook itself never stands here");
+        tr!("write `{{ file: NAME }}` or `{{ env: NAME }}`; the webhook itself must not be here");
     match (fields.take("file"), fields.take("env")) {
         (Some(file), None) => {
             let name = line(finder, file, "file", MAX_LENGTH)?;
@@ -307,7 +307,7 @@ fn duration(
 
 fn pause(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Pause> {
     let mut fields = Mapping::from_node(finder, node, "pause", &["until", "reason"])?;
-    let reason = fields.require(finder, "reason", tr!("say why: it stands in every report"));
+    let reason = fields.require(finder, "reason", tr!("state the reason: every report shows it"));
     let reason = reason.and_then(|node| line(finder, node, "reason", MAX_LENGTH));
     let until = match fields.take("until") {
         None => None,

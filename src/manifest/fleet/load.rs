@@ -133,7 +133,7 @@ fn refuse_duplicates(entries: &[(PortalEntry, Vec<Diagnostic>)], found: &mut Vec
                 vacant.insert(place);
             }
             Entry::Occupied(earlier) => {
-                let message = tr!("the portal {value} stands in the fleet twice", value);
+                let message = tr!("the portal {value} is in the fleet twice", value);
                 let found_twice =
                     Diagnostic::error(DiagnosticCode::DuplicateName, place.clone(), message)
                         .help(tr!("keep one entry; it may name several manifests"))
@@ -247,7 +247,7 @@ impl Reader<'_> {
                 Ok(file) => file,
                 Err(problem) => {
                     let place = manifest.place.clone();
-                    let help = tr!("a path is relative to the file that it stands in");
+                    let help = tr!("a path is relative to the file that contains it");
                     problems
                         .push(Diagnostic::error(DiagnosticCode::Empty, place, problem).help(help));
                     continue;

@@ -70,7 +70,7 @@ fn with_detail(
         let _ = writeln!(out, "> **{}**\n", cell(&words::violation(found)));
     }
     if !report.violations.is_empty() {
-        let _ = writeln!(out, "{}\n", tr!("If that is meant, write under `spec` of the fleet:"));
+        let _ = writeln!(out, "{}\n", tr!("If this is intended, add under `spec` of the fleet:"));
         let _ = writeln!(out, "```yaml\n{}\n```\n", words::acknowledgement(report));
     }
     if let Some(text) = words::stopped(report) {

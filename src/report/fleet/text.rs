@@ -62,7 +62,7 @@ pub(super) fn render(report: &FleetReport) -> String {
         let _ = writeln!(out, "\n{BAD}{}{BAD:#}", words::violation(found));
     }
     if !report.violations.is_empty() {
-        let hint = tr!("If that is meant, write under `spec` of the fleet:");
+        let hint = tr!("If this is intended, add under `spec` of the fleet:");
         let _ = writeln!(out, "{WARNING}{hint}{WARNING:#}\n  {}", words::acknowledgement(report));
     }
     if report.is_quiet() {

@@ -20,9 +20,9 @@ pub(super) fn words(purpose: Purpose) -> Words {
             (tr!("Now"), tr!("At its default"), tr!("The card as it is; drift changes nothing."))
         }
         Purpose::Restore => {
-            (tr!("Now"), tr!("Afterwards"), tr!("Would be replaced; a backup is on disk before."))
+            (tr!("Now"), tr!("Afterwards"), tr!("Will be replaced, after a backup."))
         }
-        _ => (tr!("Now"), tr!("Afterwards"), tr!("Would be removed; a backup is on disk before.")),
+        _ => (tr!("Now"), tr!("Afterwards"), tr!("Will be removed, after a backup.")),
     };
     BTreeMap::from(
         [

@@ -192,7 +192,7 @@ fn plan_is_used_once() {
     let again = locked.consume_plan(plan).wait().unwrap_err();
     assert_eq!(
         again.to_string(),
-        "the plan file was used at 2026-11-01T09:00:00Z, and a plan is carried out once"
+        "the plan file was used at 2026-11-01T09:00:00Z, and can be used only once"
     );
     locked.consume_plan(other).wait().unwrap();
     assert_eq!(world.store.consumed_at(other).wait().unwrap(), Some(clock().now()));
@@ -286,7 +286,7 @@ fn unreadable_journal_is_a_fence_only_if_it_is_the_newest_and_has_no_other_end()
     assert!(matches!(find(), (Err(StoreError::Unreadable { run, .. }), 1) if run == newer));
     locked.write_run_report(&report).wait().unwrap();
     assert!(matches!(find(), (Ok(None), 2)), "its report tells the end");
-    // A journal that is gone is that of an interrupted run until the audit trail tells its end.
+    // A journal that is gone is that of an interrupted run until the audit log tells its end.
     fs::remove_dir(world.paths().path(&Place::Journal(newer.clone()))).unwrap();
     assert!(matches!(find(), (Ok(Some(run)), 1) if run == newer));
 }

@@ -101,6 +101,7 @@ async fn card_show_of_nobody_or_of_several_people_is_an_error() {
     ] {
         let ended = env.run(&["card", "show", user]);
         assert!(ended.code == 1 && ended.stderr.contains(told), "{user}: {ended:?}");
+        assert!(ended.stderr.contains("help: "), "{user}: {ended:?}");
         assert_eq!(ended.stdout, "");
     }
     assert_eq!(env.run(&["card", "show", "anna"]).code, 64);

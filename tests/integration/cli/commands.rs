@@ -60,7 +60,7 @@ Plan: 9 to reset (7 people of 37), 17 to keep, 0 held.
 Only card layouts change. No lead, contact or deal data is touched. Undo: `recard restore RUN --all`.
 Apply takes under a second.
 --- stderr
-You did not use --out, so apply makes a plan of its own, which may differ. With --out FILE this one is saved; `recard apply FILE` executes it.
+To apply exactly this plan, save it with --out FILE and run `recard apply FILE`.
 
 "#]]
     );
@@ -257,7 +257,7 @@ fn apply_without_a_terminal_and_auto_approve_is_refused() {
     let env = TestEnv::quickstart();
     let ended = env.run(&["apply", "--portal", "embedded", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 4);
-    assert!(ended.stderr.contains("nobody can be asked here"), "{ended:?}");
+    assert!(ended.stderr.contains("there is no terminal to ask on"), "{ended:?}");
     assert_eq!(
         env.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"]).code,
         2

@@ -125,7 +125,7 @@ fn demo_commands_as_printed_work_in_an_empty_folder_and_print_what_stands_below_
                 .split_inclusive('\n')
                 .filter(|line| {
                     !line.starts_with("To put everything back")
-                        && !line.starts_with("You did not use --out")
+                        && !line.starts_with("To apply exactly this plan")
                 })
                 .collect();
             assert_eq!(result.trim(), step.printed.trim(), "{}", step.command);

@@ -325,7 +325,7 @@ fn rest_3_url_in_a_manifest_is_refused_unless_of_another_service() {
     env.file("lead.yaml", &format!("{QUICKSTART}# https://h/rest/api/1/{SECRET}/\n"));
     let ended = env.run(&["validate", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(ended.stderr.contains("the secret of a webhook stands in the manifest"), "{ended:?}");
+    assert!(ended.stderr.contains("the manifest contains the secret of a webhook"), "{ended:?}");
     assert_hidden(SECRET, &(ended.stdout + &ended.stderr), "the manifest");
     env.file(
         "lead.yaml",

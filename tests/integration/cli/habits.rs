@@ -126,9 +126,12 @@ fn apply_tells_a_plan_file_from_a_manifest_by_its_content() {
     let again = env.run_embedded("apply saved");
     assert_eq!(again.code, 5, "{again:?}");
     assert_eq!(env.run_embedded("restore last --all --yes").code, 0);
-    // Without --yes manifests are not applied here, where nobody can be asked.
+    // Without --yes manifests are not applied here, without a terminal to ask on.
     let asked = env.run_embedded("apply lead");
-    assert!(asked.code == 4 && asked.stderr.contains("nobody can be asked here"), "{asked:?}");
+    assert!(
+        asked.code == 4 && asked.stderr.contains("there is no terminal to ask on"),
+        "{asked:?}"
+    );
     let applied = env.run_embedded("apply lead --yes");
     assert!(applied.code == 0 && applied.stdout.contains("Done: 9 of 9"), "{applied:?}");
     // Where only manifests belong, a plan file is named as such.
@@ -177,7 +180,7 @@ fn file_of_another_tool_in_a_folder_is_left_out_with_a_note() {
 #[test]
 fn note_after_a_plan_says_how_to_save_it_if_there_are_changes() {
     let env = TestEnv::quickstart();
-    let note = "You did not use --out";
+    let note = "To apply exactly this plan";
     assert!(env.run_embedded("plan lead.yaml").stderr.contains(note));
     for line in ["plan lead.yaml --out p.json", "plan lead.yaml --json", "plan lead.yaml --quiet"] {
         assert!(!env.run_embedded(line).stderr.contains(note), "{line}");

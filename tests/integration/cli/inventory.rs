@@ -183,7 +183,7 @@ async fn export_without_cards_writes_no_manifest() {
     let env = TestEnv::start_with(options).await;
     let exported = env.run(&["export", "--out", "found"]);
     assert_eq!(exported.code, 0, "{exported:?}");
-    assert!(exported.stderr.contains("Nobody has a card of their own"), "{exported:?}");
+    assert!(exported.stderr.contains("No card is customized"), "{exported:?}");
     assert!(!env.at("found/manifest.yaml").exists());
     assert_eq!(
         decode_layout_export(read(&env, "found/layouts.json").as_bytes()).unwrap().cards,

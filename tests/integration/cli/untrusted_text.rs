@@ -381,7 +381,7 @@ async fn secret_in_a_manifest_is_refused_in_each_spelling() {
         let ended = env.run(&["validate", "-f", "lead.yaml"]);
         assert_eq!(ended.code, 1, "{spelling}: {ended:?}");
         assert!(
-            ended.stderr.contains("the secret of a webhook stands in the manifest"),
+            ended.stderr.contains("the manifest contains the secret of a webhook"),
             "{ended:?}"
         );
         assert_hidden("emulator00000001", &ended.stderr, &spelling);

@@ -13,7 +13,7 @@ fn planned(env: &TestEnv, webhook: &str, portal: &str, manifest: &str) -> (Strin
     caller.file("lead.yaml", manifest);
     let planned = caller.run(&["plan", "-f", "lead.yaml"]);
     let applied = caller.run(&["apply", "-f", "lead.yaml", "--auto-approve"]);
-    let warnings = planned.stderr.split("You did not use --out").next().unwrap();
+    let warnings = planned.stderr.split("To apply exactly this plan").next().unwrap();
     assert!(applied.stderr.starts_with(warnings), "apply warns of the same: {applied:?}");
     assert!(!format!("{planned:?}{applied:?}").contains("emulator0000"), "{applied:?}");
     assert_eq!(env.emulator().counters().rows_removed, 0);
@@ -59,7 +59,7 @@ warning[RC0407]: user 8, the owner of the webhook, is no administrator of the CR
   |
   = help: make the webhook as an administrator of the CRM (of the portal, before release 25.100)
 
-You did not use --out, so apply makes a plan of its own, which may differ. With --out FILE this one is saved; `recard apply FILE` executes it.
+To apply exactly this plan, save it with --out FILE and run `recard apply FILE`.
 
 "#]]
     );

@@ -182,9 +182,9 @@ async fn disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_nor
 
 #[tokio::test]
 async fn notices_tell_of_read_backs_and_retries() {
-    let lost = "nobody knows what became of 1 card (cut); reading it back";
+    let lost = "unknown outcome of 1 card (cut); reading it back";
     let again = "1 card is written again (cut)";
-    let untold = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading it \
+    let untold = "unknown outcome of 1 card (the answer left it out, or did not tell what became of it); reading it \
                   back";
     let faults: [(Option<PortalFault>, &[&str]); 5] = [
         (None, &[]),

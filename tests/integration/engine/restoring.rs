@@ -226,12 +226,12 @@ async fn restore_tells_of_which_request_the_answer_was_lost() {
             .unwrap();
     assert_eq!(words(&report), ["restored-unseen", "restored-unseen"]);
     let notes = notes.into_inner().unwrap();
-    assert_eq!(notes, ["nobody knows what became of 2 cards (cut); reading them back"]);
+    assert_eq!(notes, ["unknown outcome of 2 cards (cut); reading them back"]);
 }
 
 #[tokio::test]
 async fn restore_tells_of_which_reset_the_answer_says_nothing() {
-    let left_out = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading \
+    let left_out = "unknown outcome of 1 card (the answer left it out, or did not tell what became of it); reading \
                     it back";
     // The read behind a reset decides its outcome, whatever the portal's answer to the reset.
     for (fault, wanted) in [

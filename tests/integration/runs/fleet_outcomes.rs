@@ -54,7 +54,7 @@ async fn fleet_plan_whose_run_did_not_reset_every_card_is_not_told_to_be_applied
     assert_eq!(second["portals"][0]["run"], report["portals"][0]["run"], "the run that tells why");
     let (status, left) = fleet.run("status", &[]);
     assert_eq!((status.code, sums(&left)), (3, [0, 4, 2]), "{status:?}");
-    // Without its run, nobody knows what became of a plan.
+    // Without its run, unknown outcome of a plan.
     std::fs::rename(fleet.run_folder(2), fleet.env.at("elsewhere")).unwrap();
     let (lost, report) = fleet.run("apply", &["fleet.json"]);
     assert_eq!((lost.code, fleet.removed()), (3, vec![0, 2, 2]), "{lost:?}");

@@ -66,7 +66,7 @@ async fn audit_log_that_was_edited_or_truncated_is_found() {
             trail.lines().skip(1).map(|line| format!("{line}\n")).collect(),
             "does not follow the line before",
         ),
-        (String::new(), "the audit trail has no word of the run"),
+        (String::new(), "the audit log has no record of the run"),
     ] {
         assert_ne!(damaged, trail);
         recard::store::write_whole(&path, damaged.as_bytes()).unwrap();

@@ -109,7 +109,7 @@ async fn lock_of_a_dead_owner_is_shown_and_released_after_a_confirmation() {
     assert_eq!(refused.code, 6, "{refused:?}");
     assert!(refused.stderr.contains("locked by process 4711 on elsewhere (anna)"), "{refused:?}");
     let asked = env.run(&["unlock"]);
-    assert_eq!(asked.code, 4, "nobody can be asked here: {asked:?}");
+    assert_eq!(asked.code, 4, "there is no terminal to ask on: {asked:?}");
     assert!(asked.stdout.contains("locked by process 4711 on elsewhere (anna)"), "{asked:?}");
     assert_eq!(env.run(&APPLY).code, 6);
     let given = env.run(&["unlock", "--auto-approve"]);
@@ -178,7 +178,7 @@ async fn signal_for_the_second_time_stops_at_once_with_a_valid_journal() {
         // It has noticed once it says so.
         let mut said = String::new();
         let mut stderr = std::io::BufReader::new(apply.stderr.take().unwrap());
-        while !said.contains("once more to stop at once") {
+        while !said.contains("a second signal stops at once") {
             assert!(std::io::BufRead::read_line(&mut stderr, &mut said).unwrap() > 0, "{said}");
         }
         signal(&apply, "INT");

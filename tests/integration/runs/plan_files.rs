@@ -60,7 +60,7 @@ async fn plan_file_is_applied_once_without_a_question() {
     assert_eq!(env.emulator().counters().rows_removed, 11);
     let again = env.run(&APPLY);
     assert_eq!(again.code, 5, "{again:?}");
-    assert!(again.stderr.contains("Z, and a plan is carried out once"), "{again:?}");
+    assert!(again.stderr.contains("Z, and can be used only once"), "{again:?}");
     let at = again.stderr.split_once("was used at ").unwrap().1.split_once(", and").unwrap().0;
     assert_eq!(at.len(), "2026-11-01T09:00:00Z".len(), "to the second: {at}");
     assert_eq!((env.emulator().counters().rows_removed, resets_sent(env.emulator())), (11, 11));
@@ -334,7 +334,7 @@ async fn plan_file_is_readable_without_secret_or_content() {
     assert_eq!(env.run(&APPLY).code, 0);
     let used = env.run(&["show", PLAN]);
     assert!(
-        used.stdout.contains("used ") && used.stdout.contains("a plan is carried out once"),
+        used.stdout.contains("used ") && used.stdout.contains("can be used only once"),
         "{used:?}"
     );
     let text = std::fs::read_to_string(env.at(PLAN)).unwrap();

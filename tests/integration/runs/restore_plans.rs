@@ -99,7 +99,7 @@ async fn restore_without_an_answer_shows_its_plan_first_and_writes_nothing() {
     let asked = env.run(&["restore", "last", "--all"]);
     assert_eq!(asked.code, 4, "{asked:?}");
     assert!(asked.stdout.contains("Plan: 11 to put back, 0 to reset"), "{asked:?}");
-    assert!(asked.stderr.contains("nobody can be asked here"), "{asked:?}");
+    assert!(asked.stderr.contains("there is no terminal to ask on"), "{asked:?}");
     assert_eq!(traces(&env), before);
     let bare = env.run(&["restore", "last", "--auto-approve"]);
     assert_eq!(bare.code, 64, "{bare:?}");
@@ -121,9 +121,9 @@ async fn restore_plan_file_is_executed_once_without_a_question() {
     // Laid out anew it is the same plan.
     let value: Value = serde_json::from_slice(&std::fs::read(env.at(PLAN)).unwrap()).unwrap();
     env.file(PLAN, &serde_json::to_string_pretty(&value).unwrap());
-    is_refused(&env, &RESTORE, "Z, and a plan is carried out once");
+    is_refused(&env, &RESTORE, "Z, and can be used only once");
     let shown = done(&env, &["show", PLAN]);
-    assert!(shown.stdout.contains("Z, and a plan is carried out once"), "{shown:?}");
+    assert!(shown.stdout.contains("Z, and can be used only once"), "{shown:?}");
     // What it did can be undone like any run, and that again from a file.
     let run = restored.stdout.lines().last().unwrap().trim_start_matches("Run ").to_owned();
     let undo = done(&env, &["restore", &run, "--all", "--out", PLAN]);

@@ -194,7 +194,7 @@ async fn plan_and_run_of_blind_resets_promise_no_undo() {
     let formats =
         ["plan.md", "plan.html"].map(|name| std::fs::read_to_string(env.at(name)).unwrap());
     for text in [&plan.stdout].into_iter().chain(&formats) {
-        assert!(text.contains("no backup, no way back"), "{text}");
+        assert!(text.contains("no backup, no undo"), "{text}");
         assert!(!text.contains("Undo"), "{text}");
     }
     let applied = env.run(&["apply", "-f", "lead.yaml", "--blind-reset", "--auto-approve"]);

@@ -171,7 +171,7 @@ async fn run_without_a_journal_is_still_a_run() {
         assert!(restored.stdout.contains("done   personal/14/lead/simple"), "{lost}: {restored:?}");
         world.env.emulator().set_state(&before).unwrap();
     }
-    // The audit trail names no card: the loss is told, and no older run is taken instead.
+    // The audit log names no card: the loss is told, and no older run is taken instead.
     std::fs::remove_file(world.file(newest, "plan.json")).unwrap();
     let restored = world.run("restore last --all --auto-approve");
     assert!(

@@ -36,10 +36,15 @@ impl<'a> Reference<'a> {
         if let Some(choice) = at_least_one(object) {
             text.push_str(&format!("\n{choice}\n"));
         }
-        text.push_str("\n| key | value | meaning |\n|---|---|---|\n");
+        let properties = object["properties"].as_object().unwrap();
+        text.push_str(if properties.is_empty() {
+            "\nIt has no keys: write `{}`.\n"
+        } else {
+            "\n| key | value | meaning |\n|---|---|---|\n"
+        });
         let required: Vec<&str> =
             object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        for (key, value) in object["properties"].as_object().unwrap() {
+        for (key, value) in properties {
             let path = if title == "the document" { key.clone() } else { format!("{title}.{key}") };
             let kind = self.kind(&path, value);
             let must = if required.contains(&key.as_str()) { ", **required**" } else { "" };

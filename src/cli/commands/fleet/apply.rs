@@ -74,8 +74,8 @@ async fn apply(
         outputs.preview_text(&report.render(OutputFormat::Text, outputs.options()))?;
         let question = Question::new(outputs.ui, interrupt, arguments.auto_approve);
         let text = tr!(
-            "Reset {cards} on {n} portal? What they hold is backed up first."
-                | "Reset {cards} on {n} portals? What they hold is backed up first." % portals,
+            "Reset {cards} on {n} portal? Their layouts are backed up first."
+                | "Reset {cards} on {n} portals? Their layouts are backed up first." % portals,
             cards = tr!("{n} card" | "{n} cards" % resets)
         );
         question.ask(&text).await.map_err(declined_error)?;

@@ -22,7 +22,7 @@ pub(super) async fn pause(
     let FleetPauseArgs { portals, until, reason } = arguments;
     if reason.trim().is_empty() {
         return Err(CliError::new(exit::USAGE, tr!("--reason is empty"))
-            .hint(tr!("say why: it stands in every report")));
+            .hint(tr!("state the reason: every report shows it")));
     }
     let at = SystemClock.now();
     let until = match until {

@@ -75,14 +75,14 @@ async fn publish(
         return Err(CliError::refused(tr!(
             "the rollout of this very revision is halted; nothing was published"
         ))
-        .hint(tr!("to begin it anew: --expect {}", head.revision)));
+        .hint(tr!("to start it again: --expect {}", head.revision)));
     }
     // The pipeline of what was withdrawn may run once more, also with the same `--expect`.
     if head.is_some_and(|head| head.withdrawn == Some(revision.digest)) {
         return Err(CliError::refused(tr!(
             "this very revision was withdrawn by a rollback; nothing was published"
         ))
-        .hint(tr!("publish a mended fleet; another `reason` makes this one a new revision")));
+        .hint(tr!("publish a corrected fleet; another `reason` makes this one a new revision")));
     }
     let stored = publication::keep_signature(&state, &mut revision).await?;
     let at =

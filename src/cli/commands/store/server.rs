@@ -42,7 +42,7 @@ pub(super) fn server_checks(health: &DatabaseHealth) -> Vec<Check> {
                 Check::failure(
                     "rights",
                     tr!("there is no table {tables} in the schema recard", tables),
-                    tr!("somebody removed it: load a backup of the database"),
+                    tr!("it was removed: load a backup of the database"),
                 )
             }
         },
