@@ -116,7 +116,7 @@ fn header(session: &Session, content: &PlanFileContent, plan: &Plan) -> RunHeade
     RunHeader {
         manifest: Some(content.manifest),
         commit: content.commit.clone(),
-        reasons: reasons.map(|one| (one.name.clone(), one.reason.clone())).collect(),
+        reasons: reasons.map(|manifest| (manifest.name.clone(), manifest.reason.clone())).collect(),
         ..run::header(session, RunPurpose::Apply, plan.trust, targets)
     }
 }

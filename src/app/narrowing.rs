@@ -96,27 +96,31 @@ impl Narrowing {
         let mut members: BTreeSet<DepartmentId> = BTreeSet::new();
         for name in &self.departments {
             let tree = tree(name, departments).ok_or_else(|| {
-                let same = departments.iter().filter(|one| is_named(one, name));
-                let same = same.map(|one| named(one.id, &one.name)).collect();
+                let same = departments.iter().filter(|department| is_named(department, name));
+                let same = same.map(|department| named(department.id, &department.name)).collect();
                 Unmatched::AmbiguousDepartment(name.clone()).with(same)
             })?;
             if !owners.iter().any(|person| belongs(person, &tree)) {
-                let known = departments
-                    .iter()
-                    .filter(|one| owners.iter().any(|person| person.departments.contains(&one.id)));
-                let available = known.map(|one| named(one.id, &one.name)).collect();
+                let known = departments.iter().filter(|department| {
+                    owners.iter().any(|person| person.departments.contains(&department.id))
+                });
+                let available =
+                    known.map(|department| named(department.id, &department.name)).collect();
                 return Err(Unmatched::Department(name.clone()).with(available));
             }
             members.extend(tree);
         }
         let all = || desired.targets.iter().map(|target| target.key);
-        if let Some(missing) = self.targets.iter().find(|key| !all().any(|one| one == **key)) {
+        if let Some(missing) =
+            self.targets.iter().find(|key| !all().any(|planned| planned == **key))
+        {
             let available = all().map(|key| key.to_string()).collect();
             return Err(Unmatched::Target(*missing).with(available));
         }
         let is_left = |key: &CardKey| {
             let by_person = self.people.is_empty()
-                || owner(key).is_some_and(|person| self.people.iter().any(|one| one.is(person)));
+                || owner(key)
+                    .is_some_and(|person| self.people.iter().any(|known| known.is(person)));
             let by_department = self.departments.is_empty()
                 || owner(key).is_some_and(|person| belongs(person, &members));
             let by_target = self.targets.is_empty() || self.targets.contains(key);
@@ -162,8 +166,11 @@ fn belongs(person: &Person, departments: &BTreeSet<DepartmentId>) -> bool {
 /// Returns a department and all below it; empty if the portal has none of that name, `None` if it
 /// has several. A ring of departments terminates.
 fn tree(name: &DepartmentName, departments: &[Department]) -> Option<BTreeSet<DepartmentId>> {
-    let mut open: Vec<DepartmentId> =
-        departments.iter().filter(|one| is_named(one, name)).map(|one| one.id).collect();
+    let mut open: Vec<DepartmentId> = departments
+        .iter()
+        .filter(|department| is_named(department, name))
+        .map(|department| department.id)
+        .collect();
     if open.len() > 1 {
         return None;
     }

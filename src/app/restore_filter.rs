@@ -111,8 +111,10 @@ async fn members(
     let portal = session.portal.reader();
     let lookup = |error| Error::Portal(Phase::Lookup, error);
     let departments = portal.departments().await.map_err(lookup)?.into_iter();
-    let tree =
-        engine::departments_below(&departments.map(|one| (one.id, one)).collect(), department);
+    let tree = engine::departments_below(
+        &departments.map(|department| (department.id, department)).collect(),
+        department,
+    );
     if tree.is_empty() {
         return Err(Error::UnknownDepartment(department));
     }

@@ -80,7 +80,7 @@ pub(super) fn is_inside(path: &Path, folder: &Path) -> bool {
     let parent =
         path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let parent = fs::canonicalize(parent).unwrap_or_else(|_| parent.to_owned());
-    parent.ancestors().any(|one| FileIdentity::from_path(one) == folder)
+    parent.ancestors().any(|ancestor| FileIdentity::from_path(ancestor) == folder)
 }
 
 /// Returns `true` if a path leads to a file of a store, or into a folder that is only a store.

@@ -340,7 +340,7 @@ fn narrowing_error(problem: NarrowingError) -> CliError {
     if available.is_empty() {
         return failure;
     }
-    let listed = available.iter().take(MAX_LISTED).map(|one| visible(one).into_owned());
+    let listed = available.iter().take(MAX_LISTED).map(|name| visible(name).into_owned());
     let listed = listed.collect::<Vec<_>>().join(", ");
     failure.hint(match available.len().checked_sub(MAX_LISTED) {
         Some(more @ 1..) => tr!("there are: {listed}, and {more} more", listed, more),

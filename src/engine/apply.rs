@@ -36,7 +36,9 @@ pub async fn apply<P: WritePortal, L: RunLog>(
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
     events.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
     executor.add(tasks);
-    executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()).await;
+    executor
+        .settle(beforehand.iter().map(|target| (target.key, target.outcome.clone())).collect())
+        .await;
     executor.work(stop).await;
     executor.finish(&planned, stop, |outcomes| ledger_updates(plan, outcomes)).await
 }

@@ -179,7 +179,7 @@ impl CardDirectory {
         of: EntityType,
         place: &SourceLocation,
     ) -> Result<&[Pipeline], Box<Diagnostic>> {
-        match self.catalog.types.get(&of).map(|one| &one.pipelines) {
+        match self.catalog.types.get(&of).map(|catalog| &catalog.pipelines) {
             Some(Ok(listed)) => Ok(listed),
             Some(Err(refusal)) => {
                 let text = tr!(
@@ -244,7 +244,7 @@ impl CardDirectory {
         let warning = |card: &Located<CardSelector>| {
             let kind = self.kinds(card).ok()?.first().copied()?;
             let of = kind.entity_type();
-            let hidden = self.catalog.types.get(&of).map_or(&[][..], |one| &one.hidden);
+            let hidden = self.catalog.types.get(&of).map_or(&[][..], |catalog| &catalog.hidden);
             if self.is_complete && hidden.is_empty() || !told.insert(of) {
                 return None;
             }

@@ -23,7 +23,7 @@ pub fn difference(file: &PlanFileContent, declaration: &Declaration) -> Option<T
     let is_same = |name: &str, reason: &str| {
         documents.get(name).is_some_and(|document| *document.reason == *reason)
     };
-    if !file.manifests.iter().all(|one| is_same(&one.name, &one.reason)) {
+    if !file.manifests.iter().all(|manifest| is_same(&manifest.name, &manifest.reason)) {
         return Some(other());
     }
     if file.limits.manifests != declaration.guards().manifests {
@@ -61,15 +61,15 @@ fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -
         let fits = is_meant && block.mode == *mode && !excepted;
         fits && match selector {
             Selector::Id => users.ids.iter().any(|id| id.value == user),
-            Selector::Email(email) => users.emails.iter().any(|one| one.value == *email),
+            Selector::Email(email) => users.emails.iter().any(|known| known.value == *email),
             // The portal alone knows which department has a name; the targets are compared again
             // once it was asked.
-            Selector::Department { id, recursive } => users.departments.iter().any(|one| {
-                let is_meant = match &one.value.department {
+            Selector::Department { id, recursive } => users.departments.iter().any(|known| {
+                let is_meant = match &known.value.department {
                     DepartmentName::Id(named) => named == id,
                     DepartmentName::Name(_) => true,
                 };
-                is_meant && one.value.recursive == *recursive
+                is_meant && known.value.recursive == *recursive
             }),
             Selector::All => users.all.is_some(),
             Selector::Common => false,
@@ -82,7 +82,7 @@ fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -
 /// they select it.
 pub(super) fn unselected(target: &PlanFileTarget, now: &DesiredState) -> Option<Outcome> {
     let mode = target.generation.clone().map_or(Mode::Enforce, Mode::Once);
-    let index = now.targets.binary_search_by_key(&target.key, |one| one.key).ok();
+    let index = now.targets.binary_search_by_key(&target.key, |target| target.key).ok();
     let reason = match index.and_then(|index| now.targets.get(index)) {
         None => tr_later!("the manifests do not select the card any more"),
         Some(_) if now.gaps.contains_key(&target.key) => {

@@ -46,7 +46,12 @@ pub async fn take_inventory<P: ReadPortal>(
     ListedKinds { kinds, names, .. }: ListedKinds,
     events: &dyn EventSink,
 ) -> Result<CardInventory, PortalError> {
-    let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
+    let departments = portal
+        .departments()
+        .await?
+        .into_iter()
+        .map(|department| (department.id, department))
+        .collect();
     let people = portal.people(&PeopleQuery::AllActive).await?;
     // A portal that ignores the filter returns dismissed people too, whose cards are not part of an
     // inventory.
@@ -101,7 +106,7 @@ impl CardInventory {
         let is_below = |id: &DepartmentId| {
             // A ring of departments terminates: no way is longer than the number of departments.
             let up = std::iter::successors(Some(*id), |id| {
-                self.departments.get(id).and_then(|one| one.parent)
+                self.departments.get(id).and_then(|department| department.parent)
             });
             up.take(self.departments.len() + 1).any(|id| wanted.contains(&id))
         };

@@ -79,7 +79,7 @@ pub async fn listed_kinds<P: ReadPortal>(
     };
     let names = kind_names(&catalog);
     let hidden_deals = catalog.types.get(&EntityType::Deal);
-    let hidden_deals = hidden_deals.map(|one| one.hidden.clone()).unwrap_or_default();
+    let hidden_deals = hidden_deals.map(|catalog| catalog.hidden.clone()).unwrap_or_default();
     let is_empty = |of: &&EntityType| kinds_of(&catalog, **of).is_empty();
     let without_pipeline = catalog.types.keys().filter(is_empty).copied().collect();
     let default = |(of, one): (&EntityType, &TypeCatalog)| {
@@ -89,7 +89,7 @@ pub async fn listed_kinds<P: ReadPortal>(
     };
     let default_pipelines = catalog.types.iter().filter_map(default).collect();
     let no_processes = catalog.processes.as_ref().and_then(|listed| listed.clone().err());
-    let labels = catalog.types.into_iter().filter_map(|(of, one)| Some((of, one.labels?)));
+    let labels = catalog.types.into_iter().filter_map(|(of, catalog)| Some((of, catalog.labels?)));
     Ok(ListedKinds {
         kinds: kinds.into_iter().collect(),
         unlisted: unlisted.into_iter().collect(),
@@ -111,7 +111,8 @@ fn kinds_of(catalog: &CardCatalog, of: EntityType) -> Vec<CardKind> {
         EntityType::Company => vec![CardKind::Company(None)],
         EntityType::Deal | EntityType::SmartInvoice | EntityType::SmartProcess(_) => Vec::new(),
     };
-    let listed = catalog.types.get(&of).map(|one| &one.pipelines).into_iter().flatten().flatten();
+    let listed =
+        catalog.types.get(&of).map(|catalog| &catalog.pipelines).into_iter().flatten().flatten();
     kinds.extend(listed.filter_map(|pipeline| CardKind::in_pipeline(of, pipeline.id)));
     kinds
 }

@@ -95,11 +95,12 @@ impl Directory {
 
     /// Returns `true` if a department is in a ring: all that is above it counts as below it, too.
     pub(super) fn is_below_itself(&self, id: DepartmentId) -> bool {
-        let above = |id: DepartmentId| self.departments.get(&id).and_then(|one| one.parent);
+        let above =
+            |id: DepartmentId| self.departments.get(&id).and_then(|department| department.parent);
         let mut seen = BTreeSet::new();
         let mut next = above(id);
-        while let Some(one) = next.filter(|one| seen.insert(*one)) {
-            next = above(one);
+        while let Some(parent) = next.filter(|parent| seen.insert(*parent)) {
+            next = above(parent);
         }
         seen.contains(&id)
     }
@@ -130,7 +131,7 @@ pub fn departments_below(
 ) -> BTreeSet<DepartmentId> {
     let mut found = BTreeSet::new();
     let mut open: Vec<DepartmentId> =
-        departments.get(&root).map(|one| one.id).into_iter().collect();
+        departments.get(&root).map(|department| department.id).into_iter().collect();
     while let Some(id) = open.pop() {
         if found.insert(id) {
             let below = departments.values().filter(|department| department.parent == Some(id));

@@ -262,7 +262,7 @@ mod tests {
         let CheckedPlanFile { plan, settled } = reviewed(&file, cards, &Policy::default());
         let resets: Vec<CardKey> = plan.resets().map(|target| target.key).collect();
         assert_eq!(resets, [samples::personal(2)]);
-        let words: Vec<&str> = settled.iter().map(|one| one.outcome.as_str()).collect();
+        let words: Vec<&str> = settled.iter().map(|target| target.outcome.as_str()).collect();
         assert_eq!(words, ["changed", "already-default", "not-attempted"]);
         assert_eq!(plan.guards.impact.people, [UserId::new(2).unwrap()]);
     }
@@ -301,7 +301,7 @@ mod tests {
         let resets: Vec<CardKey> = plan.resets().map(|target| target.key).collect();
         assert_eq!(resets, [samples::personal(3), samples::personal(5)]);
         let told: Vec<String> =
-            settled.iter().map(|one| format!("{} {}", one.key, one.outcome)).collect();
+            settled.iter().map(|target| format!("{} {}", target.key, target.outcome)).collect();
         let dismissed =
             "the person was dismissed after the plan was made, and is not selected by id";
         assert_eq!(
@@ -339,7 +339,7 @@ mod tests {
             plan.resets().map(|target| target.key).collect::<Vec<_>>(),
             [samples::personal(2)]
         );
-        let left: Vec<CardKey> = settled.iter().map(|one| one.key).collect();
+        let left: Vec<CardKey> = settled.iter().map(|target| target.key).collect();
         assert_eq!(left, [samples::personal(3), samples::personal(4), samples::personal(5)]);
         assert_eq!(kinds(&plan), [ViolationKind::TooManyPeople { people: 1, limit: 0 }]);
     }

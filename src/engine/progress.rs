@@ -338,7 +338,7 @@ impl<'a, P: WritePortal, L: RunLog> RunProgress<'a, P, L> {
             WriteAnswer::Limited(reason) | WriteAnswer::Unclear(reason) => reason.clone(),
         };
         let (blind, readable): (Vec<NeedsReadBack>, Vec<NeedsReadBack>) =
-            tasks.into_iter().partition(|one| one.task.blind);
+            tasks.into_iter().partition(|pending| pending.task.blind);
         let (mut settled, mut again) = (Vec::new(), Vec::new());
         for NeedsReadBack { task, answer, refusal } in blind {
             let task = CardTask { indeterminate: true, ..task };

@@ -75,7 +75,8 @@ pub async fn resolve_existing<P: ReadPortal>(
         kinds: kind_names(&cards.catalog),
     };
     let employees = directory.employees;
-    let labels = cards.catalog.types.into_iter().filter_map(|(of, one)| Some((of, one.labels?)));
+    let labels =
+        cards.catalog.types.into_iter().filter_map(|(of, catalog)| Some((of, catalog.labels?)));
     Ok(Resolution { desired, warnings: diagnostics, employees, labels: labels.collect() })
 }
 
@@ -211,7 +212,7 @@ impl Resolver {
             }
         }
         if let Some(place) = &users.all {
-            let employees = self.directory.people.values().filter(|one| one.is_employee());
+            let employees = self.directory.people.values().filter(|person| person.is_employee());
             for person in employees {
                 selected.entry(person.id).or_insert((Selector::All, place.clone()));
             }
@@ -242,9 +243,9 @@ impl Resolver {
             let tree = self.tree_of(department);
             selected.retain(|user, _| !self.directory.belongs(*user, &tree));
         }
-        let recursive = except.departments.iter().filter(|one| one.value.recursive);
+        let recursive = except.departments.iter().filter(|department| department.value.recursive);
         let recursive: Vec<DepartmentId> = recursive
-            .filter_map(|one| self.directory.department_id(&one.value.department))
+            .filter_map(|department| self.directory.department_id(&department.value.department))
             .collect();
         let gap = |user: UserId| {
             recursive.iter().find_map(|excepted| self.directory.gap(user, *excepted))
@@ -430,8 +431,10 @@ impl Resolver {
 
     fn similar_departments(&self) -> Text {
         let all = self.directory.departments.values();
-        let shown: Vec<String> =
-            all.take(8).map(|one| format!("{} ({})", one.id, one.name)).collect();
+        let shown: Vec<String> = all
+            .take(8)
+            .map(|department| format!("{} ({})", department.id, department.name))
+            .collect();
         let more = self.directory.departments.len().saturating_sub(shown.len());
         let more = if more == 0 { Text::default() } else { tr!(" and {more} more", more) };
         tr!("departments that the webhook can see: {}{more}", shown.join(", "), more)

@@ -47,7 +47,9 @@ pub async fn restore_rest<P: WritePortal, L: RunLog>(
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
     events.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
     executor.add(tasks);
-    executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()).await;
+    executor
+        .settle(beforehand.iter().map(|target| (target.key, target.outcome.clone())).collect())
+        .await;
     executor.work(stop).await;
     executor.finish(&planned, stop, |_| Vec::new()).await
 }

@@ -107,7 +107,7 @@ mod tests {
         };
         let CheckedRestorePlan { plan, settled } = check_restore_plan(&file, plan);
         assert!(plan.targets.iter().all(|target| target.key == key));
-        (plan.targets.len(), settled.iter().map(|one| one.outcome.as_str()).collect())
+        (plan.targets.len(), settled.iter().map(|target| target.outcome.as_str()).collect())
     }
 
     fn restore(wanted: &str, over: Option<&str>) -> RestoreDecision {

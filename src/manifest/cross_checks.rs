@@ -100,10 +100,9 @@ fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
                 .emails
                 .iter()
                 .map(|email| (WrittenSelector::Email(Arc::clone(&email.value)), &email.place));
-            let departments = users
-                .departments
-                .iter()
-                .map(|one| (WrittenSelector::Department(one.value.clone()), &one.place));
+            let departments = users.departments.iter().map(|department| {
+                (WrittenSelector::Department(department.value.clone()), &department.place)
+            });
             let all = users.all.iter().map(|place| (WrittenSelector::All, place));
             for (words, place) in ids.chain(emails).chain(departments).chain(all) {
                 for card in &block.cards {

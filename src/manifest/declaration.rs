@@ -324,10 +324,13 @@ fn block_statement(block: &PersonalBlock) -> String {
                      departments: &[Located<_>]| {
         lines.extend(ids.iter().map(|id| format!(" {sign}id {}\n", id.value)));
         lines.extend(emails.iter().map(|email| format!(" {sign}email {:?}\n", email.value)));
-        let department = |one: &Located<DepartmentSelector>| {
-            format!(" {sign}department {} {}\n", one.value.department, one.value.recursive)
+        let line = |department: &Located<DepartmentSelector>| {
+            format!(
+                " {sign}department {} {}\n",
+                department.value.department, department.value.recursive
+            )
         };
-        lines.extend(departments.iter().map(department));
+        lines.extend(departments.iter().map(line));
     };
     lists('+', ids, emails, departments);
     lists('-', &except.ids, &except.emails, &except.departments);

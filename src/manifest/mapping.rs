@@ -243,7 +243,7 @@ pub(super) fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
             .map(|word| (similarity(text, word), *word))
             .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY);
         by_closeness
-            .max_by(|(one, a), (other, b)| one.total_cmp(other).then(b.cmp(a)))
+            .max_by(|(left, a), (right, b)| left.total_cmp(right).then(b.cmp(a)))
             .map(|(_, word)| word)
     };
     same_letters.or_else(close)
@@ -251,18 +251,18 @@ pub(super) fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
 
 /// Returns the similarity of two words, from 0 to 1: twice the letters that they share in the same
 /// order, divided by all letters.
-fn similarity(one: &str, other: &str) -> f64 {
+fn similarity(left: &str, right: &str) -> f64 {
     let letters = |word: &str| -> Vec<char> { word.chars().collect() };
-    let (one, other) = (letters(one), letters(other));
-    let share = |same: usize| 2.0 * same as f64 / (one.len() + other.len()).max(1) as f64;
+    let (left, right) = (letters(left), letters(right));
+    let share = |same: usize| 2.0 * same as f64 / (left.len() + right.len()).max(1) as f64;
     // Words of such different lengths are not close, whatever their letters. A key of a million
     // letters costs no time.
-    if share(one.len().min(other.len())) < MIN_SIMILARITY {
+    if share(left.len().min(right.len())) < MIN_SIMILARITY {
         return 0.0;
     }
     let mut found = Capture::new();
     let Ok(()) =
-        myers::diff(&mut found, one.as_slice(), 0..one.len(), other.as_slice(), 0..other.len());
+        myers::diff(&mut found, left.as_slice(), 0..left.len(), right.as_slice(), 0..right.len());
     let same: usize = found
         .ops()
         .iter()

@@ -63,7 +63,7 @@ fn whole_manifest_is_read_value_by_value() {
         .users
         .departments
         .iter()
-        .map(|one| (one.value.department.to_string(), one.value.recursive))
+        .map(|selector| (selector.value.department.to_string(), selector.value.recursive))
         .collect();
     assert_eq!(recursive, [("41".to_owned(), true), ("43".to_owned(), false)]);
     assert_eq!(block.users.all, None);
@@ -152,7 +152,7 @@ fn aliases_that_multiply_are_refused_with_a_place() {
     }
     let found = load_text(&bomb).diagnostics;
     assert_eq!(
-        found.iter().map(|one| one.code).collect::<Vec<_>>(),
+        found.iter().map(|problem| problem.code).collect::<Vec<_>>(),
         [DiagnosticCode::TooManyNodes],
         "{found:?}"
     );

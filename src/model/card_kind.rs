@@ -114,7 +114,7 @@ impl EntityType {
     pub fn from_number(number: u32) -> Option<Self> {
         let fixed =
             [Self::Lead, Self::Deal, Self::Contact, Self::Company, Self::Quote, Self::SmartInvoice];
-        let found = fixed.into_iter().find(|one| one.number() == number);
+        let found = fixed.into_iter().find(|entity| entity.number() == number);
         found.or_else(|| SmartProcessType::new(number).map(Self::SmartProcess))
     }
 

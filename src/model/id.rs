@@ -168,7 +168,7 @@ impl PortalId {
     /// Returns the portal of the name of a folder; `None` if no portal with a host name has it.
     pub fn of_folder(name: &str) -> Option<Self> {
         let portals = Self::with_port(name).into_iter().chain(Self::new(name));
-        portals.into_iter().find(|one| one.folder_name() == name)
+        portals.into_iter().find(|portal| portal.folder_name() == name)
     }
 
     /// Returns the portal with a port that the name of a folder may mean.

@@ -56,25 +56,28 @@ impl Selections {
         run: &[CurrentSelection<'_>],
         is_gone: impl Fn(&str) -> bool,
     ) -> BTreeMap<String, u32> {
-        let names: BTreeSet<&str> = run.iter().map(|one| one.manifest).collect();
+        let names: BTreeSet<&str> = run.iter().map(|selection| selection.manifest).collect();
         let left: Vec<&Selection> = self
             .0
             .iter()
             .filter(|(name, _)| !names.contains(name.as_str()))
             .map(|(_, selection)| selection)
             .collect();
-        let previous = |one: &CurrentSelection<'_>| match self.0.get(one.manifest) {
+        let previous = |current: &CurrentSelection<'_>| match self.0.get(current.manifest) {
             Some(known) => Some(known.count),
             None => {
                 let continued = left.iter().filter(|selection| {
-                    let same_file = !one.file.is_empty() && one.file == selection.file;
+                    let same_file = !current.file.is_empty() && current.file == selection.file;
                     same_file
-                        || (is_gone(&selection.file) && shares_half(one.people, &selection.people))
+                        || (is_gone(&selection.file)
+                            && shares_half(current.people, &selection.people))
                 });
                 merged(continued.copied())
             }
         };
-        run.iter().filter_map(|one| Some((one.manifest.to_owned(), previous(one)?))).collect()
+        run.iter()
+            .filter_map(|selection| Some((selection.manifest.to_owned(), previous(selection)?)))
+            .collect()
     }
 
     /// Stores the selections of a run. Returns `false` if they were stored already.

@@ -35,7 +35,7 @@ impl Plan {
         limits: &GuardLimits,
     ) -> Self {
         let targets: Vec<PlannedTarget> =
-            self.targets.into_iter().filter(|one| left.contains(&one.key)).collect();
+            self.targets.into_iter().filter(|target| left.contains(&target.key)).collect();
         let mut affected = Affected::from_targets(&targets, &self.shared);
         for own in affected.manifests.values_mut() {
             own.selected.clear();
@@ -75,7 +75,7 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
                 .key
                 .user()
                 .and_then(|user| desired.people.get(&user))
-                .is_some_and(|one| !one.active);
+                .is_some_and(|person| !person.active);
             let account_status =
                 if is_dismissed { AccountStatus::Dismissed } else { AccountStatus::Active };
             let once = generation

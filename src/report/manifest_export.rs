@@ -141,9 +141,9 @@ mod tests {
         let text = manifest.to_string();
         let loaded =
             load(&[Source { name: "exported.yaml".into(), bytes: text.clone().into_bytes() }]);
-        let declared = loaded
-            .declaration
-            .map(|found| found.documents.iter().map(|one| one.personal.len()).sum::<usize>());
+        let declared = loaded.declaration.map(|found| {
+            found.documents.iter().map(|document| document.personal.len()).sum::<usize>()
+        });
         let mut problems: Vec<String> =
             loaded.diagnostics.iter().map(ToString::to_string).collect();
         if declared.is_none() || !problems.is_empty() {

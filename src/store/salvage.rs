@@ -282,7 +282,7 @@ fn header_of_plan(plan: &PlanFile) -> RunHeader {
         reasons: content
             .manifests
             .iter()
-            .map(|one| (one.name.clone(), one.reason.clone()))
+            .map(|manifest| (manifest.name.clone(), manifest.reason.clone()))
             .collect(),
         trust: None,
         targets: content.targets.iter().map(planned).collect(),

@@ -222,7 +222,7 @@ pub(in crate::cli) async fn apply(
         // Nothing is known of the plans then, and no command waits for a portal as a rollout does.
         let has_next = file.waves.last() != Some(wave);
         let is_silent = number(&rows, &of_wave, is_silent) == of_wave.len()
-            && number(&rows, &of_wave, |one| one == PortalOutcome::Unreachable) > 0;
+            && number(&rows, &of_wave, |outcome| outcome == PortalOutcome::Unreachable) > 0;
         if !is_over && (stop.stops(failed, of_wave.len()) || (is_silent && has_next)) {
             stopped_in = Some(wave.clone());
             is_over = true;
@@ -318,7 +318,8 @@ async fn apply_one(
         .map_err(|problem| CliError::plan_file(tr!("this is no portal: {problem}", problem)))?;
     app::check_plan_file(&file.content, &portal, None, SystemClock.now())
         .map_err(plan_file_error)?;
-    if let Some(pause) = surroundings.pauses.get(&portal).filter(|one| one.holds(SystemClock.now()))
+    if let Some(pause) =
+        surroundings.pauses.get(&portal).filter(|pause| pause.holds(SystemClock.now()))
     {
         let cause = Some(rows::command_pause(pause));
         return Ok(Applied::without_run(PortalOutcome::Paused, cause));

@@ -18,7 +18,7 @@ pub(in crate::cli) async fn number(
 ) -> usize {
     let portals = view.into_iter().flat_map(|view| &view.portals);
     let on: BTreeMap<&PortalId, Digest> =
-        portals.filter_map(|one| Some((&one.published.portal, one.revision?))).collect();
+        portals.filter_map(|portal| Some((&portal.published.portal, portal.revision?))).collect();
     let mut meant: BTreeMap<Digest, BTreeMap<PortalId, Digest>> = BTreeMap::new();
     for digest in on.values() {
         if !meant.contains_key(digest) {

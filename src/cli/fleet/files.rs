@@ -28,7 +28,7 @@ impl Disk {
         let root = |file: &PathBuf| {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
-            let repository = folder.ancestors().find(|one| one.join(GIT).exists());
+            let repository = folder.ancestors().find(|ancestor| ancestor.join(GIT).exists());
             Some(repository.unwrap_or(&folder).to_owned())
         };
         Self { roots: fleets.iter().filter_map(root).collect() }

@@ -51,7 +51,7 @@ async fn others(global: &GlobalArgs, fleet: &str) -> Result<BTreeMap<String, Str
     let mut portals = BTreeMap::new();
     for (name, _) in state.heads().await?.into_iter().filter(|(name, _)| *name != fleet) {
         let Ok(Some(view)) = state.view(&name).await else { continue };
-        let named = view.portals.into_iter().map(|one| one.published.portal.to_string());
+        let named = view.portals.into_iter().map(|portal| portal.published.portal.to_string());
         portals.extend(named.map(|portal| (portal, name.clone())));
     }
     Ok(portals)

@@ -24,7 +24,7 @@ const MAX_REPORT_BYTES: u64 = 256 << 20;
 
 /// Refuses formats that reports over a fleet do not have.
 pub(in crate::cli) fn check_formats(outputs: &OutputArgs) -> Result<(), CliError> {
-    let other = outputs.output.iter().find(|one| !FleetReport::FORMATS.contains(&one.format));
+    let other = outputs.output.iter().find(|output| !FleetReport::FORMATS.contains(&output.format));
     let Some(other) = other else { return Ok(()) };
     let known = FleetReport::FORMATS.map(|format| format.to_string()).join(", ");
     Err(CliError::new(
@@ -110,7 +110,7 @@ pub(in crate::cli) async fn known_portals(
 ) -> Result<BTreeSet<String>, CliError> {
     if let Some(view) = state::open(global).view(fleet).await? {
         let portals = view.portals.iter();
-        return Ok(portals.map(|one| one.published.portal.to_string()).collect());
+        return Ok(portals.map(|portal| portal.published.portal.to_string()).collect());
     }
     let path = kept_file(global.store.folder(), fleet);
     let rows = if path.exists() { read(&path)?.portals } else { Vec::new() };

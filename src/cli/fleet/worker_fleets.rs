@@ -103,13 +103,13 @@ impl KnownFleets {
         known.heads = heads;
         let Known { fleets, heads, order, .. } = &mut *known;
         let current: BTreeSet<Digest> = heads.values().copied().collect();
-        let others = order.iter().filter(|one| !current.contains(one)).count();
+        let others = order.iter().filter(|revision| !current.contains(revision)).count();
         let mut excess = others.saturating_sub(MAX_REVISIONS);
-        order.retain(|one| {
-            let is_kept = excess == 0 || current.contains(one);
+        order.retain(|revision| {
+            let is_kept = excess == 0 || current.contains(revision);
             if !is_kept {
                 excess -= 1;
-                fleets.remove(one);
+                fleets.remove(revision);
             }
             is_kept
         });
@@ -283,7 +283,7 @@ impl FleetSource<'_> {
         revisions: Option<(Digest, Option<Digest>)>,
     ) -> Option<Digest> {
         let (current, previous) = revisions.unzip();
-        let usable = current.filter(|one| known.get(*one).is_some());
+        let usable = current.filter(|portal| known.get(*portal).is_some());
         let usable = usable.or_else(|| known.known.borrow().heads.get(fleet).copied());
         match (usable, previous.flatten()) {
             // The worker has just begun.

@@ -105,7 +105,7 @@ pub fn load_fleet(sources: &[Source], files: &dyn FleetFiles) -> LoadedFleet {
     let mut lost_waves = Vec::new();
     if !lost.is_empty() {
         // A selection may leave the broken portals out, and they are why.
-        lost_waves = problems_of(portals.iter().filter(|one| broken.contains(&one.place)));
+        lost_waves = problems_of(portals.iter().filter(|portal| broken.contains(&portal.place)));
         lost_waves.extend(lost);
     }
     let is_of_waves = found.is_empty();

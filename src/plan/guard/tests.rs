@@ -16,7 +16,7 @@ fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Imp
     let mut all: Vec<UserId> = manifests.iter().flat_map(|(_, ids)| people(ids.clone())).collect();
     all.sort_unstable();
     all.dedup();
-    let one = |(name, ids): &(&str, std::ops::Range<u64>)| {
+    let impact = |(name, ids): &(&str, std::ops::Range<u64>)| {
         let people = people(ids.clone());
         (
             (*name).into(),
@@ -26,7 +26,7 @@ fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Imp
     Impact {
         people: all,
         common: BTreeSet::new(),
-        manifests: manifests.iter().map(one).collect(),
+        manifests: manifests.iter().map(impact).collect(),
         previous_selections: BTreeMap::new(),
         active_users: employees,
         employees: Some(employees),

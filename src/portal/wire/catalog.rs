@@ -71,7 +71,8 @@ mod tests {
             pipelines(&raw(&text), EntityType::Deal)
         };
         let good = [entry(2, "0", r#""Y""#), entry(2, r#""5""#, r#""N""#)];
-        let ids = |found: Vec<Pipeline>| found.iter().map(|one| one.id).collect::<Vec<_>>();
+        let ids =
+            |found: Vec<Pipeline>| found.iter().map(|pipeline| pipeline.id).collect::<Vec<_>>();
         assert_eq!(ids(read(&good).unwrap()), [0, 5]);
         assert_eq!(read(&[]), Some(Vec::new()));
         for wrong in [

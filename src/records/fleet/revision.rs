@@ -112,7 +112,11 @@ impl FleetRevision {
         unreadable.extend(nameless.filter(|name| !files.contains_key(name)));
         let content = RevisionContent {
             fleet: fleet.name.to_string(),
-            roots: sources.iter().take(roots).map(|one| name_from(folder, &one.name)).collect(),
+            roots: sources
+                .iter()
+                .take(roots)
+                .map(|source| name_from(folder, &source.name))
+                .collect(),
             files,
             unreadable,
         };

@@ -97,9 +97,10 @@ fn header(report: &FleetReport) -> String {
 }
 
 fn outcomes(report: &FleetReport) -> String {
-    let there = PortalOutcome::ALL.iter().filter(|one| report.totals.contains_key(one));
-    let option = |one: &PortalOutcome| {
-        format!("<option value=\"{}\">{}</option>", one.as_str(), text(&words::outcome(*one)))
+    let there = PortalOutcome::ALL.iter().filter(|outcome| report.totals.contains_key(outcome));
+    let option = |outcome: &PortalOutcome| {
+        let label = text(&words::outcome(*outcome));
+        format!("<option value=\"{}\">{label}</option>", outcome.as_str())
     };
     there.map(option).collect()
 }

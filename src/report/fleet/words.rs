@@ -69,8 +69,9 @@ pub(super) fn cards_of(cards: u32, people: u32) -> Text {
 
 /// Returns the totals of a report, the worst first.
 pub(super) fn totals(report: &FleetReport) -> String {
-    let totals = PortalOutcome::ALL.iter().filter_map(|one| Some((one, report.totals.get(one)?)));
-    let words = totals.map(|(one, number)| format!("{number} {}", outcome(*one)));
+    let total = |found| Some((found, report.totals.get(found)?));
+    let totals = PortalOutcome::ALL.iter().filter_map(total);
+    let words = totals.map(|(found, number)| format!("{number} {}", outcome(*found)));
     words.collect::<Vec<_>>().join(", ")
 }
 

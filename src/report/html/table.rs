@@ -153,7 +153,7 @@ impl<'a> Table<'a> {
         let departments: Vec<&str> = at(&self.department_sets, departments)
             .into_iter()
             .flatten()
-            .filter_map(|one| self.departments.get(*one))
+            .filter_map(|department| self.departments.get(*department))
             .filter_map(|text| self.texts.all().get(*text))
             .map(String::as_str)
             .collect();

@@ -40,7 +40,7 @@ pub(super) fn liveness(process: &ProcessIdentity, here: &ProcessIdentity) -> Liv
         // These systems have no such information; the operating system's lock was free.
         return Liveness::Dead;
     }
-    if !same(|one| &one.boot) || !same(|one| &one.namespace) {
+    if !same(|owner| &owner.boot) || !same(|owner| &owner.namespace) {
         return Liveness::Unknown;
     }
     match status(process.process) {

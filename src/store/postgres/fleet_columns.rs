@@ -74,10 +74,16 @@ impl PortalArrays {
     pub(super) fn new(portals: &[PublishedPortal]) -> Self {
         let pauses = || portals.iter().map(|portal| portal.pause.as_ref());
         Self {
-            names: portals.iter().map(|one| one.portal.to_string()).collect(),
-            waves: portals.iter().map(|one| i32::try_from(one.wave).unwrap_or(i32::MAX)).collect(),
-            labels: portals.iter().map(|one| serde_json::json!(one.labels).to_string()).collect(),
-            every: portals.iter().map(|one| whole_micros(one.every)).collect(),
+            names: portals.iter().map(|portal| portal.portal.to_string()).collect(),
+            waves: portals
+                .iter()
+                .map(|portal| i32::try_from(portal.wave).unwrap_or(i32::MAX))
+                .collect(),
+            labels: portals
+                .iter()
+                .map(|portal| serde_json::json!(portal.labels).to_string())
+                .collect(),
+            every: portals.iter().map(|portal| whole_micros(portal.every)).collect(),
             until: pauses().map(|pause| pause?.until.map(Timestamp::as_microsecond)).collect(),
             reasons: pauses().map(|pause| pause.map(|pause| pause.reason.clone())).collect(),
         }

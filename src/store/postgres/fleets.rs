@@ -133,7 +133,7 @@ impl PostgresFleets {
         let on = |row: &Row| {
             let name = portal(&self.database, self.database.column(row, "portal")?)?;
             let revision = self.database.column::<Option<&str>>(row, "revision")?;
-            Ok((name, revision.map(|one| digest(&self.database, one)).transpose()?))
+            Ok((name, revision.map(|revision| digest(&self.database, revision)).transpose()?))
         };
         rows.iter().map(on).collect()
     }
@@ -252,7 +252,9 @@ impl FleetState for PostgresFleets {
         let behind = before.map(|before| before.behind).unwrap_or_default();
         let (names, revisions): (Vec<&str>, Vec<Option<String>>) = behind
             .iter()
-            .map(|(portal, revision)| (portal.as_str(), revision.map(|one| one.to_string())))
+            .map(|(portal, revision)| {
+                (portal.as_str(), revision.map(|revision| revision.to_string()))
+            })
             .unzip();
         let parameters: Parameters<'_> = &[
             (fleet, Type::TEXT),

@@ -147,7 +147,7 @@ async fn plan(
     let waves: Vec<String> = fleet.waves.iter().map(|wave| wave.name.to_string()).collect();
     check_wave(arguments, &waves)?;
     let last = arguments.wave.as_deref();
-    let last = last.and_then(|wave| fleet.waves.iter().position(|one| *one.name == *wave));
+    let last = last.and_then(|name| fleet.waves.iter().position(|wave| *wave.name == *name));
     let is_wanted = |portal: &&FleetPortal| last.is_none_or(|last| portal.wave <= last);
     let portals: Vec<&FleetPortal> = fleet.portals.iter().filter(is_wanted).collect();
     let options = LookOptions {

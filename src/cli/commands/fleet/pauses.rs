@@ -163,14 +163,17 @@ async fn views(state: &Fleets) -> Result<Option<Vec<FleetView>>, CliError> {
 }
 
 fn has(view: &FleetView, portal: &PortalId) -> bool {
-    view.portals.iter().any(|one| one.published.portal == *portal)
+    view.portals.iter().any(|state| state.published.portal == *portal)
 }
 
 /// Returns those of some portals that a pause in a fleet manifest still holds for.
 async fn declared_pauses(state: &Fleets, portals: &[PortalId]) -> Result<Vec<PortalId>, CliError> {
     let views = views(state).await?.unwrap_or_default();
     let paused = views.iter().flat_map(|view| {
-        view.portals.iter().filter(|portal| portal.is_paused(view.now)).map(|one| &one.published)
+        view.portals
+            .iter()
+            .filter(|portal| portal.is_paused(view.now))
+            .map(|portal| &portal.published)
     });
     let paused = paused.filter(|published| portals.contains(&published.portal));
     Ok(paused.map(|published| published.portal.clone()).collect())
