@@ -2,7 +2,8 @@
 //!
 //! Pure: the state of the fleet goes in, at most one change comes out. Waves open in their order.
 //! A wave is over once its time to settle has passed and each of its portals had a round on the
-//! new revision; it waits for those that had none for [`STRAGGLERS`] more.
+//! new revision; it waits for those that had none for [`STRAGGLERS`] more, and without an end while
+//! no portal that counts had one: workers may have stood still, and time alone proves nothing.
 //!
 //! A portal *counts* unless it was failing or parked when its wave opened, or is paused: such a
 //! portal neither blocks its wave nor fails it. One that is parked later is a failure, because the
@@ -121,7 +122,8 @@ fn is_over(wave: &WaveProgress, settle: Duration, now: Timestamp) -> bool {
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         wave.opened.is_some_and(|opened| now.duration_since(opened) >= time)
     };
-    has_passed(settle) && (wave.done >= wave.counted || has_passed(settle + STRAGGLERS))
+    let is_awaited = wave.done == 0 || !has_passed(settle + STRAGGLERS);
+    has_passed(settle) && (wave.done >= wave.counted || !is_awaited)
 }
 
 /// Returns the cause for which a rollout halts, from its open waves.
@@ -172,5 +174,7 @@ pub async fn advance(
 
 #[cfg(test)]
 mod people_tests;
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;
