@@ -5,9 +5,9 @@
 //! new revision; it waits for those that had none for [`STRAGGLERS`] more, and without an end while
 //! no portal that counts had one: workers may have stood still, and time alone proves nothing.
 //!
-//! A portal *counts* unless it was failing or parked when its wave opened, or is paused: such a
-//! portal neither blocks its wave nor fails it. One that is parked later is a failure, because the
-//! revision may be why.
+//! A portal *counts* unless it was failing or parked when its wave opened, is paused, or has moved
+//! to another store: such a portal neither blocks its wave nor fails it. One that is parked later
+//! is a failure, because the revision may be why.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn add(wave: &mut WaveProgress, portal: &PortalState, view: &FleetView) {
     }
     let rounds = portal.queue.rounds.as_ref();
     let rounds = rounds.filter(|rounds| rounds.revision == view.head.revision);
-    let counts = !portal.failed_before && !portal.is_paused(view.now);
+    let counts = !portal.failed_before && !portal.is_left_alone(view.now);
     wave.people = wave.people.saturating_add(rounds.map_or(0, |rounds| rounds.people));
     wave.rounds += u32::from(rounds.is_some());
     wave.measured += u32::from(counts || rounds.is_some());

@@ -312,6 +312,8 @@ pub struct PortalState {
     pub failed_before: bool,
     /// Pause by command.
     pub pause: Option<CommandPause>,
+    /// `true` if the records of the portal have moved to another store: nobody works on it here.
+    pub is_moved: bool,
     /// What the queue knows.
     pub queue: QueueState,
 }
@@ -324,11 +326,16 @@ impl PortalState {
             || self.pause.as_ref().is_some_and(|pause| pause.holds(now))
     }
 
+    /// Returns `true` if the portal is left alone: it is paused, or has moved to another store.
+    pub fn is_left_alone(&self, now: Timestamp) -> bool {
+        self.is_moved || self.is_paused(now)
+    }
+
     /// Returns for how long the portal has been due, if it is waited for: it has a revision, and
-    /// is neither paused nor parked.
+    /// is neither left alone nor parked.
     pub fn overdue(&self, now: Timestamp) -> Option<Duration> {
         let is_waited_for =
-            self.revision.is_some() && self.queue.parked.is_none() && !self.is_paused(now);
+            self.revision.is_some() && self.queue.parked.is_none() && !self.is_left_alone(now);
         let due = self.queue.due.filter(|_| is_waited_for)?;
         let late: SignedDuration = now.duration_since(due);
         Duration::try_from(late).ok()

@@ -67,7 +67,9 @@ pub(in crate::cli) async fn report(
         let row = row(fleet, portal, kept, &pauses);
         // What a living worker has begun is no cut run.
         let is_held = queue.is_some_and(|queue| queue.worker.is_some());
-        let mut row = if is_held { row } else { with_cut_run(global, portal, row).await? };
+        let is_moved = state.map(|state| state.is_moved);
+        let mut row =
+            if is_held { row } else { with_cut_run(global, portal, is_moved, row).await? };
         if let Some(queue) = queue {
             let overdue = match (state, view) {
                 (Some(state), Some(view)) => {
@@ -161,20 +163,30 @@ pub(in crate::cli) fn park_reason(reason: &ParkReason) -> Text {
             tr!("the recovery of a run needs a person: {problem}", problem)
         }
         ParkReason::UnreadableRow(problem) => tr!(
-            "its row in the work queue cannot be read, so that no worker takes it: {problem}; once the file is kept elsewhere, it begins anew",
+            "its row in the work queue cannot be read, and needs a person: {problem}; keep that file elsewhere, or mend that row of the database",
             problem
         ),
     }
 }
 
-/// Marks a portal whose last run was cut: nothing is written to it before `recard recover`.
+/// Marks a portal that has moved to another store, or whose last run was cut: nothing is written to
+/// it before `recard recover`. The store is asked for a move that is not known.
 async fn with_cut_run(
     global: &GlobalArgs,
     portal: &FleetPortal,
+    is_moved: Option<bool>,
     mut row: PortalRow,
 ) -> Result<PortalRow, CliError> {
     let Some(name) = &portal.portal else { return Ok(row) };
-    let found = match Store::open(&global.store, name)?.unfinished().await {
+    let store = match is_moved {
+        Some(false) => Store::open(&global.store, name),
+        _ => Store::open_current(&global.store, name).await,
+    };
+    let found = match store {
+        Ok(store) => store.unfinished().await,
+        Err(problem) => Err(problem),
+    };
+    let found = match found {
         Ok(found) => found,
         Err(problem) if problem.is_of_database() => return Err(problem.into()),
         // The records of one portal do not hide the others.

@@ -46,6 +46,7 @@ pub(super) fn fleet(portals: &[usize], settle: Duration, stop: StopRule) -> Flee
         revision: head.previous,
         failed_before: false,
         pause: None,
+        is_moved: false,
         queue: QueueState::default(),
     };
     let all = portals.iter().enumerate();
@@ -181,26 +182,27 @@ fn rollout_halts_once_a_wave_has_more_new_failures_than_the_stop_rule_allows() {
 }
 
 #[test]
-fn portal_that_failed_before_is_paused_or_parked_neither_counts_nor_blocks() {
-    for case in 0..4 {
+fn portal_that_failed_before_is_paused_parked_or_moved_neither_counts_nor_blocks() {
+    for case in 0..5 {
         let mut view = fleet(&[1, 2, 1], Duration::ZERO, StopRule::STRICT);
         rounds(&mut view, 0, 1);
         match case {
             0 => round(&mut view, 1, RoundClass::Failed, 0),
             1 => park(&mut view, 1),
             2 => pause(&mut view, 1, None),
+            3 => view.portals[1].is_moved = true,
             _ => {}
         }
         assert_eq!(next_change(&view), Some(RolloutChange::Open(1)));
         make(&mut view, &RolloutChange::Open(1));
         assert_eq!(next_change(&view), None, "the other portal had no round");
         round(&mut view, 2, RoundClass::Succeeded, 1);
-        let expected = (case < 3).then_some(RolloutChange::Open(2));
+        let expected = (case < 4).then_some(RolloutChange::Open(2));
         assert_eq!(next_change(&view), expected, "case {case}");
         // It goes on failing.
         round(&mut view, 1, RoundClass::Failed, 0);
         let is_halted = matches!(next_change(&view), Some(RolloutChange::Halt(_)));
-        assert_eq!(is_halted, case == 3, "case {case}: {:?}", next_change(&view));
+        assert_eq!(is_halted, case == 4, "case {case}: {:?}", next_change(&view));
     }
     // A pause holds to its end.
     let mut view = fleet(&[1, 1], Duration::ZERO, StopRule::STRICT);

@@ -35,7 +35,7 @@ use crate::ports::{
 };
 use crate::records::FormatError;
 use crate::records::fleet::{FleetRecord, StoredPortal, decode_pause, encode_pause};
-use crate::store::place::{LockState, misread};
+use crate::store::place::{LockState, Place, misread};
 
 /// Time for which a change waits for the lock. Each is held for milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -347,6 +347,7 @@ impl Files<'_> {
                 revision,
                 failed_before,
                 pause: self.read_pause(&name, now),
+                is_moved: StorePaths::new(self.root, &name).path(&Place::Moved).exists(),
                 queue: state_of_row(self.root, &name, now).unwrap_or_default(),
             });
         }

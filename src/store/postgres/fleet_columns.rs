@@ -1,5 +1,7 @@
 //! Columns of the portals of a fleet, and the state that they hold.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -12,28 +14,37 @@ use crate::ports::{
 };
 use crate::store::place::damaged;
 
-/// Microseconds since 1970 of a column; null for one that is infinite.
-macro_rules! micros {
-    ($column:literal, $name:literal) => {
+/// Microseconds since 1970 of a column; null for one that is infinite, or beyond what times can be.
+macro_rules! micros_of {
+    ($column:literal) => {
         concat!(
-            "case when isfinite(",
+            "case when ",
             $column,
-            ") then (extract(epoch from ",
+            " between '0001-01-02' and '9999-01-01' then (extract(epoch from ",
             $column,
-            ") * 1000000)::int8 end as ",
-            $name
+            ") * 1000000)::int8 end"
         )
     };
 }
 
-/// Columns of a pause by command.
+/// Such a column with a name.
+macro_rules! micros {
+    ($column:literal, $name:literal) => {
+        concat!(micros_of!($column), " as ", $name)
+    };
+}
+
+/// Columns of a pause by command. One that somebody wrote by hand holds as well.
 macro_rules! pause_columns {
     () => {
         concat!(
             micros!("pause", "pause_until"),
+            ", case when pause is not null then coalesce(",
+            micros_of!("pause_at"),
             ", ",
-            micros!("pause_at", "paused_at"),
-            ", pause_by, pause_reason"
+            micros_of!("now()"),
+            ") end as paused_at, ",
+            "coalesce(pause_by, '') as pause_by, coalesce(pause_reason, '') as pause_reason"
         )
     };
 }
@@ -45,7 +56,7 @@ pub(super) const PAUSES: &str =
 /// Statement that returns the portals of the fleet `$1`.
 pub(super) const PORTALS_OF_FLEET: &str = concat!(
     "select portal, wave, labels::text as labels, revision, failed_before, attempts, failures, ",
-    "(extract(epoch from every) * 1000000)::int8 as every_micros, ",
+    "(extract(epoch from least(every, interval '100 years')) * 1000000)::int8 as every_micros, ",
     "declared_pause_reason, ",
     micros!("declared_pause", "declared_until"),
     ", ",
@@ -56,7 +67,8 @@ pub(super) const PORTALS_OF_FLEET: &str = concat!(
     micros!("parked_at", "parked_since"),
     ", round_revision, round_failed, round_people, ",
     micros!("round_at", "round_end"),
-    ", report_row, case when lease > now() then worker end as worker ",
+    ", report_row, case when lease > now() then worker end as worker, ",
+    "moved_to is not null as is_moved ",
     "from recard.portal where fleet = $1 order by portal"
 );
 
@@ -147,38 +159,75 @@ pub(super) fn command_pause(
     }))
 }
 
-/// Returns the state of a portal of a fleet. An error names the portal.
-pub(super) fn portal_state(database: &Database, row: &Row) -> Result<PortalState, StoreError> {
-    state_of(database, row).map_err(|problem| match problem {
+/// Returns the state of a portal of a fleet. One whose row makes no sense waits for a person, as a
+/// parked portal does.
+pub(super) fn portal_state(
+    database: &Database,
+    row: &Row,
+    now: Timestamp,
+) -> Result<PortalState, StoreError> {
+    let problem = match state_of(database, row) {
+        Ok(state) => return Ok(state),
+        Err(problem) => problem,
+    };
+    let published = PublishedPortal {
+        portal: portal(database, database.column(row, "portal")?)?,
+        wave: wave(database, row).unwrap_or(usize::MAX),
+        labels: labels(database, row).unwrap_or_default(),
+        every: micros(database.column(row, "every_micros").unwrap_or_default()),
+        pause: declared_pause(database, row).unwrap_or_default(),
+    };
+    let problem = match problem {
         StoreError::Database { address, problem, .. } => {
-            let portal = row.try_get("portal").unwrap_or("?");
-            damaged(&format!("{address} portal {portal}"), problem)
+            damaged(&format!("{address} portal {}", published.portal), problem)
         }
         problem => problem,
+    };
+    let reason = ParkReason::UnreadableRow(problem.to_string());
+    Ok(PortalState {
+        published,
+        revision: None,
+        failed_before: database.column(row, "failed_before").unwrap_or_default(),
+        pause: command_pause(database, row).unwrap_or_default(),
+        is_moved: database.column(row, "is_moved").unwrap_or_default(),
+        queue: QueueState {
+            failures: 1,
+            parked: Some(Parked { at: now, reason }),
+            ..QueueState::default()
+        },
     })
 }
 
-fn state_of(database: &Database, row: &Row) -> Result<PortalState, StoreError> {
+fn wave(database: &Database, row: &Row) -> Result<usize, StoreError> {
+    database.column::<i32>(row, "wave").map(|wave| wave.unsigned_abs() as usize)
+}
+
+fn labels(database: &Database, row: &Row) -> Result<BTreeMap<String, String>, StoreError> {
     let labels = database.column::<&str>(row, "labels")?;
-    let declared = match database.column::<Option<String>>(row, "declared_pause_reason")? {
-        Some(reason) => {
-            Some(DeclaredPause { until: optional_time(database, row, "declared_until")?, reason })
-        }
-        None => None,
-    };
+    serde_json::from_str(labels).map_err(|problem| database.nonsense(problem))
+}
+
+fn declared_pause(database: &Database, row: &Row) -> Result<Option<DeclaredPause>, StoreError> {
+    let reason = database.column::<Option<String>>(row, "declared_pause_reason")?;
+    let until = optional_time(database, row, "declared_until")?;
+    Ok(reason.map(|reason| DeclaredPause { until, reason }))
+}
+
+fn state_of(database: &Database, row: &Row) -> Result<PortalState, StoreError> {
     let revision = database.column::<Option<&str>>(row, "revision")?;
     let count = |name| database.column::<i32>(row, name).map(i32::unsigned_abs);
     Ok(PortalState {
         published: PublishedPortal {
             portal: portal(database, database.column(row, "portal")?)?,
-            wave: count("wave")? as usize,
-            labels: serde_json::from_str(labels).map_err(|problem| database.nonsense(problem))?,
+            wave: wave(database, row)?,
+            labels: labels(database, row)?,
             every: micros(database.column(row, "every_micros")?),
-            pause: declared,
+            pause: declared_pause(database, row)?,
         },
         revision: revision.map(|revision| digest(database, revision)).transpose()?,
         failed_before: database.column(row, "failed_before")?,
         pause: command_pause(database, row)?,
+        is_moved: database.column(row, "is_moved")?,
         queue: QueueState {
             due: optional_time(database, row, "due_at")?,
             attempts: count("attempts")?,

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::Database;
-use super::columns::{digest, portal};
+use super::columns::{digest, portal, usable};
 use super::connection::Parameters;
 use super::fleet_columns::{
     PAUSES, PORTALS_OF_FLEET, PortalArrays, command_pause, portal_state, time,
@@ -288,8 +288,8 @@ impl FleetState for PostgresFleets {
         let text = PORTALS_OF_FLEET;
         let rows = transaction.query(text, &[(&fleet, Type::TEXT)]).await?;
         transaction.commit().await?;
-        let portals = rows.into_iter().map(|row| portal_state(&self.database, &row));
-        Ok(Some(FleetView { now, head, portals: portals.collect::<Result<_, _>>()? }))
+        let portals = usable(&rows, |row| portal_state(&self.database, row, now));
+        Ok(Some(FleetView { now, head, portals }))
     }
 
     async fn change_rollout(

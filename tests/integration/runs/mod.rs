@@ -17,6 +17,7 @@ mod fleet_publications;
 mod fleet_retries;
 mod fleet_revisions;
 mod fleet_selection;
+mod fleet_status;
 mod fleets;
 mod guards;
 #[cfg(unix)]

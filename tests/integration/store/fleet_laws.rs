@@ -34,6 +34,9 @@ pub(crate) trait FleetWorld {
     /// Parks a portal, as the work queue does.
     fn park(&self, portal: &PortalId) -> impl Future<Output = ()>;
 
+    /// Marks a portal as moved to another store, as a copy does.
+    fn move_away(&self, portal: &PortalId) -> impl Future<Output = ()>;
+
     /// Lets this time pass by the clock of the state.
     fn pass(&self, time: Duration) -> impl Future<Output = ()>;
 }
@@ -51,6 +54,7 @@ pub(crate) async fn check(world: &impl FleetWorld) {
     rollback_passes_no_wave_and_leaves_no_way_to_what_was_withdrawn(world).await;
     pauses_are_set_replaced_and_ended(world).await;
     retry_frees_parked_portals_alone(world).await;
+    portal_that_moved_away_is_waited_for_no_longer(world).await;
 }
 
 fn digest(text: &str) -> Digest {
@@ -415,4 +419,17 @@ async fn retry_frees_parked_portals_alone(world: &impl FleetWorld) {
     assert!(found.portals[1].overdue(found.now).is_some(), "it is due at once");
     assert_eq!(found.portals[0].queue, before.portals[0].queue);
     assert!(world.state().retry(&all).await.unwrap().is_empty());
+}
+
+async fn portal_that_moved_away_is_waited_for_no_longer(world: &impl FleetWorld) {
+    let law = "moved";
+    publish(world, &publication(law, "moved 1", &[0, 0], None)).await;
+    world.move_away(&name(law, 0)).await;
+    let found = view(world, law).await;
+    let waited = |portal: &PortalState| (portal.is_moved, portal.is_left_alone(found.now));
+    assert_eq!(
+        found.portals.iter().map(waited).collect::<Vec<_>>(),
+        [(true, true), (false, false)]
+    );
+    assert_eq!(found.portals[0].overdue(found.now), None);
 }

@@ -52,6 +52,12 @@ impl FleetWorld for FolderWorld {
         write_queue_row(self.folder.path(), portal, &row).unwrap();
     }
 
+    async fn move_away(&self, portal: &PortalId) {
+        let folder = self.folder.path().join("portals").join(portal.folder_name());
+        std::fs::create_dir_all(&folder).unwrap();
+        write_whole(&folder.join("moved-to"), b"elsewhere\n").unwrap();
+    }
+
     async fn pass(&self, time: Duration) {
         self.clock.pass(SignedDuration::try_from(time).unwrap());
     }
