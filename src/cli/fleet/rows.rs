@@ -40,6 +40,7 @@ pub(in crate::cli) fn row(
         milliseconds: 0,
         revision: None,
         overdue_seconds: None,
+        worker: None,
         last: None,
         new: false,
     }

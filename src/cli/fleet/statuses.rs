@@ -71,6 +71,7 @@ pub(in crate::cli) async fn report(
         let mut row =
             if is_held { row } else { with_cut_run(global, portal, is_moved, row).await? };
         if let Some(queue) = queue {
+            row.worker.clone_from(&queue.worker);
             let overdue = match (state, view) {
                 (Some(state), Some(view)) => {
                     row.revision = state.revision.map(|revision| revision.to_string());

@@ -105,6 +105,9 @@ pub struct PortalRow {
     /// The seconds for which the portal has been due, if that is longer than its interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_seconds: Option<u32>,
+    /// The worker or command that works on the portal now, in the report of `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// The command and the time of the round, in the report of `status`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRound>,
@@ -329,6 +332,11 @@ impl FleetReport {
         self.portals.iter().filter(|row| row.overdue_seconds.is_some()).count()
     }
 
+    /// Returns the number of portals that a worker or command works on now.
+    pub fn under_way(&self) -> usize {
+        self.portals.iter().filter(|row| row.worker.is_some()).count()
+    }
+
     /// Returns `true` if the rollout halted.
     pub fn is_halted(&self) -> bool {
         self.rollout.as_ref().is_some_and(|rollout| rollout.state == RolloutPhase::Halted)
@@ -345,7 +353,8 @@ impl FleetReport {
         use PortalOutcome::{Applied, AppliedBefore, Unchanged};
         let is_done = |row: &PortalRow| matches!(row.outcome, Applied | AppliedBefore | Unchanged);
         let is_whole = self.violations.is_empty() && self.stopped_in.is_none();
-        let is_left = self.sums.reset > 0 || self.sums.hold > 0 || self.overdue() > 0;
+        let is_awaited = self.overdue() > 0 || self.under_way() > 0;
+        let is_left = self.sums.reset > 0 || self.sums.hold > 0 || is_awaited;
         let rollout = self.rollout.as_ref();
         let is_over = rollout.is_none_or(|rollout| rollout.state == RolloutPhase::Complete);
         is_whole && !is_left && is_over && self.portals.iter().all(is_done)

@@ -25,6 +25,7 @@ pub(super) fn csv(report: &FleetReport) -> String {
         "labels",
         "revision",
         "overdue",
+        "worker",
     ]);
     for row in &report.portals {
         let labels = row.labels.iter().map(|(key, value)| format!("{key}={value}"));
@@ -45,6 +46,7 @@ pub(super) fn csv(report: &FleetReport) -> String {
             &labels,
             &row.revision.as_deref().unwrap_or_default(),
             &row.overdue_seconds.map(|seconds| seconds.to_string()).unwrap_or_default(),
+            &row.worker.as_deref().unwrap_or_default(),
         ]);
     }
     table.into_text()

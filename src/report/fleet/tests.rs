@@ -35,6 +35,7 @@ fn report(portals: usize) -> FleetReport {
             milliseconds: 20,
             revision: None,
             overdue_seconds: None,
+            worker: None,
             last: None,
             new: false,
         }

@@ -114,6 +114,7 @@ pub(super) fn rollout(report: &FleetReport) -> Vec<RolloutLine> {
             add(wave_line(wave), false);
         }
     }
+    let mut work = Vec::new();
     if !report.workers.is_empty() {
         let shown = |worker: &WorkerReport| match worker.silent_seconds {
             _ if worker.version.is_empty() => worker.id.clone(),
@@ -126,7 +127,14 @@ pub(super) fn rollout(report: &FleetReport) -> Vec<RolloutLine> {
         let all: Vec<String> = report.workers.iter().map(shown).collect();
         let listed = names(all.iter().map(String::as_str), MAX_WORKERS);
         let text = tr!("{n} worker: {listed}" | "{n} workers: {listed}" % all.len(), listed);
-        add(text, false);
+        work.push(text);
+    }
+    if let portals @ 1.. = report.under_way() {
+        let text = tr!("{n} portal is worked on now" | "{n} portals are worked on now" % portals);
+        work.push(text);
+    }
+    if !work.is_empty() {
+        add(Text::join(&work, "; "), false);
     }
     match report.overdue() {
         0 => {}

@@ -13,6 +13,33 @@ use serde_json::json;
 use super::fleet_revisions::Fleet;
 
 #[tokio::test]
+async fn fleet_status_tells_how_many_portals_are_worked_on() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    fleet.publish(&[]);
+    let until: Timestamp = "9000-01-01T00:00:00Z".parse().unwrap();
+    let mut row = QueueRow { claim: Some((ClaimId::new(7), until)), ..QueueRow::default() };
+    row.state.worker = Some("machine/7".to_owned());
+    let portal = PortalId::new("alpha.example").unwrap();
+    write_queue_row(&fleet.0.at(".recard"), &portal, &row).unwrap();
+    let (status, report) = fleet.run("status", &["-o", "csv=status.csv"]);
+    assert_eq!(status.code, 0, "{status:?}");
+    assert!(status.stdout.contains("1 portal is worked on now\n"), "{}", status.stdout);
+    let workers = [0, 1].map(|number| &report["portals"][number]["worker"]);
+    assert_eq!(workers, [&json!("machine/7"), &json!(null)]);
+    let table = std::fs::read_to_string(fleet.0.at("status.csv")).unwrap();
+    assert!(table.lines().nth(1).unwrap().ends_with(",\"machine/7\""), "{table}");
+    // A lease that has ended is no work.
+    let until = Timestamp::UNIX_EPOCH + Duration::from_secs(1);
+    write_queue_row(
+        &fleet.0.at(".recard"),
+        &portal,
+        &QueueRow { claim: Some((ClaimId::new(7), until)), ..row },
+    )
+    .unwrap();
+    assert!(!fleet.run("status", &[]).0.stdout.contains("worked on now"));
+}
+
+#[tokio::test]
 async fn fleet_status_tells_that_a_portal_has_moved_and_its_wave_does_not_wait_for_it() {
     let fleet = Fleet::new(&["alpha", "beta", "gamma"]);
     let copy = ["store", "copy", "--portal", "beta.example", "--to", "other"];

@@ -10,7 +10,7 @@ use recard::ports::{
     Claim, ClaimState, Clock, LaneLimits, LockOwner, ParkReason, Release, RoundClass, RoundEnd,
     RoundResult, StoreError, WorkQueue, Worker,
 };
-use recard::store::{FolderQueue, QueuePortal, read_queue_row, write_queue_row};
+use recard::store::{FolderFleets, FolderQueue, QueuePortal, read_queue_row, write_queue_row};
 
 use super::queue_laws::{self, LEASE, QueueWorld};
 
@@ -233,4 +233,24 @@ async fn folder_queue_gives_out_no_portal_whose_row_cannot_be_written_and_every_
     assert_eq!(claims.len(), 3);
     assert!(claims.iter().all(|one| one.attempts == 1), "nobody died: {claims:?}");
     assert!(read_queue_row(folder.path(), &claims[1].portal).unwrap().unwrap().claim.is_some());
+}
+
+#[tokio::test]
+async fn round_that_outlasts_its_first_lease_is_still_seen_by_other_commands() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), SetClock::new());
+    let queue = open(folder.path(), &clock).await.unwrap();
+    queue.set_portals(portals(1)).await.unwrap();
+    let claims = queue.claim(&worker(), ALL, LEASE).await.unwrap();
+    let state = FolderFleets::new(folder.path(), Arc::clone(&clock) as _);
+    let holder = async || {
+        let states = state.queue_states(&[claims[0].portal.clone()]).await.unwrap();
+        states[&claims[0].portal].worker.clone()
+    };
+    for _ in 0..3 {
+        clock.pass(SignedDuration::try_from(LEASE / 2).unwrap());
+        assert_eq!(queue.extend(&worker(), &[claims[0].id], LEASE).await.unwrap().len(), 1);
+        assert_eq!(holder().await.as_deref(), Some("a"));
+    }
+    clock.pass(SignedDuration::try_from(LEASE).unwrap());
+    assert_eq!(holder().await, None, "a worker that extends no lease holds nothing");
 }

@@ -146,8 +146,8 @@ impl QueueRows {
         claims
     }
 
-    /// Does the step of [`WorkQueue::extend`](crate::ports::WorkQueue::extend). The rows are not
-    /// marked as changed: a process that ends takes its leases along.
+    /// Does the step of [`WorkQueue::extend`](crate::ports::WorkQueue::extend). Other commands see
+    /// by the file that the round goes on.
     pub fn extend(
         &mut self,
         claims: &[ClaimId],
@@ -156,11 +156,12 @@ impl QueueRows {
     ) -> Vec<Extension> {
         let wanted: BTreeSet<&ClaimId> = claims.iter().collect();
         let mut extended = Vec::new();
-        for row in self.rows.values_mut() {
+        for (portal, row) in &mut self.rows {
             if let Some((id, until)) = &mut row.claim
                 && wanted.contains(id)
             {
                 *until = after(now, lease);
+                self.changed.insert(portal.clone());
                 extended.push(Extension { claim: *id, left: lease });
             }
         }
