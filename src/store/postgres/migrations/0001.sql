@@ -211,8 +211,12 @@ create view recard.run_history as
 select
     run.portal,
     run.run,
-    -- A run id begins with the time of its start in UTC.
-    to_timestamp(left(run.run, 15), 'YYYYMMDD"T"HH24MISS')::timestamp at time zone 'UTC' as started,
+    -- A run id begins with the time of its start in UTC. A sum, unlike to_timestamp, refuses no
+    -- number, so that a row that somebody edited breaks no query over the others.
+    case when run.run ~ '^[0-9]{8}T[0-9]{6}' then (timestamp '2000-01-01' + make_interval(
+        left(run.run, 4)::int - 2000, substr(run.run, 5, 2)::int - 1, 0, substr(run.run, 7, 2)::int - 1,
+        substr(run.run, 10, 2)::int, substr(run.run, 12, 2)::int, substr(run.run, 14, 2)::int
+    )) at time zone 'UTC' end as started,
     last.line like '%"record":{"closed":%' as closed,
     last.number as lines,
     (select count(*) from recard.run_backup b where b.portal = run.portal and b.run = run.run) as backups,

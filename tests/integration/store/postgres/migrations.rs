@@ -116,3 +116,25 @@ async fn worker_may_only_add_where_history_stands() {
     let drop = format!("drop owned by {worker}, {reader}; drop role {worker}, {reader}");
     owner.batch_execute(&drop).await.unwrap();
 }
+
+#[tokio::test]
+async fn run_with_an_odd_name_breaks_no_query_over_the_history_of_runs() {
+    let Some(database) = TestDatabase::create().await else { return };
+    let client = database.client().await;
+    let names =
+        ["20261130T093000Z-0a1b2c", "99999999T999999Z-0a1b2c", "00000000T000000", "odd", ""];
+    client.batch_execute("insert into recard.portal (portal) values ('a.example')").await.unwrap();
+    for name in names {
+        let text = "with run as (insert into recard.run values ('a.example', $1)) \
+                    insert into recard.journal values ('a.example', $1, 1, '{}', 'w', 1)";
+        client.execute(text, &[&name]).await.unwrap();
+    }
+    let text = "select run, started::text from recard.run_history \
+                where started is null or started > '1970-01-01' order by run desc";
+    let rows = client.query(text, &[]).await.unwrap();
+    let rows: Vec<(String, Option<String>)> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let started = rows.iter().find(|(run, _)| run == names[0]).and_then(|(_, at)| at.clone());
+    assert!(started.is_some_and(|at| at.starts_with("2026-11-30 09:30:00")), "{rows:?}");
+    assert_eq!(rows.len(), 4, "{rows:?}");
+}
