@@ -60,15 +60,10 @@ pub(in crate::cli) fn report(
     report
 }
 
-/// Reads the report of `--new-since` and marks what it did not have.
-pub(in crate::cli) fn mark_new(
-    report: &mut FleetReport,
-    earlier: Option<&Path>,
-) -> Result<(), CliError> {
-    if let Some(path) = earlier {
-        report.mark_new(&read(path)?);
-    }
-    Ok(())
+/// Reads the report of `--new-since`. A command does that before its first request: one that cannot
+/// be read must not hide what was done.
+pub(in crate::cli) fn earlier(path: Option<&Path>) -> Result<Option<FleetReport>, CliError> {
+    path.map(read).transpose()
 }
 
 /// Reads a report.

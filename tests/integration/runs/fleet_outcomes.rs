@@ -243,3 +243,18 @@ async fn rollout_halts_at_a_canary_whose_cards_are_held_unless_it_held_them_befo
     assert_eq!((again.code, fleet.removed()[1]), (0, 2), "{again:?}");
     assert!(again.stdout.contains("wave all: 1 of 1 portals done, 0 failed"), "{again:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fleet_apply_whose_earlier_report_cannot_be_read_ends_before_it_writes() {
+    let fleet = Fleet::start(2).await;
+    fleet.declare("");
+    for command in ["plan", "drift", "apply"] {
+        let approved: &[&str] = if command == "apply" { &["--auto-approve"] } else { &[] };
+        let arguments = [&["--new-since", "no-such-report.json"], approved].concat();
+        let (ended, _) = fleet.run(command, &arguments);
+        assert_eq!((ended.code, fleet.removed()), (1, vec![0, 0]), "{ended:?}");
+        assert!(ended.stderr.contains("no-such-report.json"), "{ended:?}");
+        let requests = [1, 2].map(|number| fleet.portal(number).counters().requests);
+        assert_eq!(requests, [0, 0], "{command}");
+    }
+}

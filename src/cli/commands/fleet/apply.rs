@@ -44,6 +44,7 @@ async fn apply(
 ) -> Result<u8, CliError> {
     let started = Instant::now();
     let rounds = &arguments.rounds;
+    let earlier = reports::earlier(rounds.new_since.as_deref())?;
     // A portal that takes too long starts no further request, and ends in order.
     let global = &GlobalArgs {
         deadline: Some(global.deadline.unwrap_or(rounds.portal_deadline)),
@@ -84,7 +85,7 @@ async fn apply(
     let applied = applies::apply(&surroundings, &file, wave, rounds.concurrency).await;
     let mut report = reports::report("apply", name, applied.rows, Vec::new(), started);
     report.stopped_in = applied.stopped_in;
-    reports::mark_new(&mut report, rounds.new_since.as_deref())?;
+    earlier.iter().for_each(|earlier| report.mark_new(earlier));
     reports::finish(outputs, global, &report, all.as_ref()).await?;
     Ok(reports::exit_code(&report, exit::DONE, true))
 }

@@ -105,6 +105,7 @@ async fn look(
 ) -> Result<u8, CliError> {
     let started = Instant::now();
     request.out.map_or(Ok(()), output::check_path)?;
+    let earlier = reports::earlier(rounds.new_since.as_deref())?;
     let loaded = files::load(outputs, fleet, interrupt).await?;
     request.out.map_or(Ok(()), |_| loaded.check_waves(outputs))?;
     let fleet = &loaded.fleet;
@@ -130,7 +131,7 @@ async fn look(
     }
     let name = (&*fleet.name, &*fleet.reason);
     let mut report = reports::report(request.command, name, rows, violations, started);
-    reports::mark_new(&mut report, rounds.new_since.as_deref())?;
+    earlier.iter().for_each(|earlier| report.mark_new(earlier));
     let all = (request.look != Look::Drift).then_some(&loaded.all);
     reports::finish(outputs, global, &report, all).await?;
     Ok(reports::exit_code(&report, request.pending, request.is_gate))
