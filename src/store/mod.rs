@@ -60,7 +60,7 @@ mod write_guard;
 pub use collect::DeletableBackups;
 pub use copy::{CopyError, CopySummary};
 pub use fleets::Fleets;
-pub use folder::fleets::{FolderFleets, fleet_file_name};
+pub use folder::fleets::{FleetsLock, FolderFleets, fleet_file_name};
 pub use folder::queue::{FolderQueue, QueuePortal, QueueRows, read_queue_row, write_queue_row};
 pub use folder::{destination, read_to_limit, read_whole, write_whole};
 pub use location::StoreLocation;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::state;
@@ -17,7 +18,7 @@ use crate::records::fleet::{
     FLEET_REPORT_FORMAT, FleetCounts, FleetReport, FleetViolation, LastRound, PortalRow,
 };
 use crate::report::pretty;
-use crate::store::{fleet_file_name, read_whole, write_whole};
+use crate::store::{FolderFleets, fleet_file_name, read_whole, write_whole};
 
 /// Maximum size of a report that is read.
 const MAX_REPORT_BYTES: u64 = 256 << 20;
@@ -66,11 +67,28 @@ pub(in crate::cli) fn earlier(path: Option<&Path>) -> Result<Option<FleetReport>
     path.map(read).transpose()
 }
 
-/// Reads a report.
+/// Reads a report that a person names.
 pub(in crate::cli) fn read(path: &Path) -> Result<FleetReport, CliError> {
+    let hint = || tr!("such a report is what `recard fleet plan -o json=FILE` has written");
+    read_at(path).map_err(|problem| problem.hint(hint()))
+}
+
+/// Reads the last rows of a fleet in the store; none if there was no round.
+fn kept_rows(path: &Path) -> Result<Vec<PortalRow>, CliError> {
+    let hint = || {
+        tr!(
+            "the guard of lost portals measures by that file; keep it elsewhere, and it begins anew with the next round"
+        )
+    };
+    match path.exists() {
+        true => read_at(path).map(|report| report.portals).map_err(|problem| problem.hint(hint())),
+        false => Ok(Vec::new()),
+    }
+}
+
+fn read_at(path: &Path) -> Result<FleetReport, CliError> {
     let cannot = |problem: &dyn std::fmt::Display| {
         CliError::general(tr!("cannot read the report {}: {problem}", path.display(), problem))
-            .hint(tr!("such a report is what `recard fleet plan -o json=FILE` has written"))
     };
     let bytes = read_whole(path, MAX_REPORT_BYTES).map_err(|problem| cannot(&problem))?;
     FleetReport::parse(&bytes).map_err(|problem| cannot(&problem))
@@ -107,8 +125,7 @@ pub(in crate::cli) async fn known_portals(
         let portals = view.portals.iter();
         return Ok(portals.map(|portal| portal.published.portal.to_string()).collect());
     }
-    let path = kept_file(global.store.folder(), fleet);
-    let rows = if path.exists() { read(&path)?.portals } else { Vec::new() };
+    let rows = kept_rows(&kept_file(global.store.folder(), fleet))?;
     let names = rows.into_iter().map(|row| row.portal);
     Ok(names.filter(|name| PortalId::new(name).is_ok()).collect())
 }
@@ -130,20 +147,16 @@ async fn keep(
     let rows: Vec<(PortalId, String)> =
         kept.portals.iter().filter_map(|row| Some((name(row)?, row.encode()))).collect();
     state::open(global).keep_rows(&rows).await?;
-    if path.exists() {
-        let names: BTreeSet<String> = kept.portals.iter().map(|row| row.portal.clone()).collect();
-        let earlier = read(&path)?.portals.into_iter();
-        let is_lost = report.violations.iter().any(|found| found.guard == "lostPortals");
-        let all = all.filter(|_| !is_lost);
-        let is_there = |row: &PortalRow| all.is_none_or(|all| all.contains(&row.portal));
-        kept.portals.extend(earlier.filter(|row| !names.contains(&row.portal)).filter(is_there));
-    }
+    // Commands over other portals of the fleet may end at the same time.
+    let folder = FolderFleets::new(global.store.folder(), Arc::new(SystemClock));
+    let _held = folder.lock().await?;
+    let names: BTreeSet<String> = kept.portals.iter().map(|row| row.portal.clone()).collect();
+    let earlier = kept_rows(&path)?.into_iter();
+    let is_lost = report.violations.iter().any(|found| found.guard == "lostPortals");
+    let all = all.filter(|_| !is_lost);
+    let is_there = |row: &PortalRow| all.is_none_or(|all| all.contains(&row.portal));
+    kept.portals.extend(earlier.filter(|row| !names.contains(&row.portal)).filter(is_there));
     kept.count();
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|problem| {
-            CliError::general(tr!("cannot make {}: {problem}", folder.display(), problem))
-        })?;
-    }
     Ok(write_whole(&path, pretty(&kept).as_bytes())?)
 }
 

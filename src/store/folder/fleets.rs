@@ -46,6 +46,12 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// End of the names of heads.
 const HEAD: &str = ".head.json";
 
+/// Lock of all fleets of a folder, until it is dropped.
+#[derive(Debug)]
+pub struct FleetsLock {
+    _held: HeldFile,
+}
+
 /// State of the fleets of a folder.
 #[derive(Clone)]
 pub struct FolderFleets {
@@ -101,6 +107,15 @@ impl FolderFleets {
             Ok(portals.into_iter().filter_map(state).collect())
         })
         .await
+    }
+
+    /// Takes the lock of all fleets of the folder, for the change of a file beside theirs.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written, or others hold the lock for too long.
+    pub async fn lock(&self) -> Result<FleetsLock, StoreError> {
+        self.run(|files, _| Ok(FleetsLock { _held: files.lock()? })).await
     }
 
     async fn run<T: Send + 'static>(

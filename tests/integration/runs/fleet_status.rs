@@ -57,3 +57,39 @@ async fn fleet_status_tells_that_a_portal_has_moved_and_its_wave_does_not_wait_f
     let waves = &is_told()["rollout"]["waves"];
     assert_eq!((&waves[1]["portals"], &waves[1]["counted"]), (&json!(2), &json!(1)), "{waves}");
 }
+
+#[test]
+fn fleet_reports_of_commands_that_end_at_the_same_time_are_all_kept() {
+    const PORTALS: usize = 16;
+    let fleet = Fleet::new(&["p0"]);
+    let text = std::fs::read_to_string(fleet.0.at("fleet.yaml")).unwrap();
+    let (text, _) = text.split_at(text.find("    - portal:").unwrap());
+    let entry = |number: usize| {
+        format!("    - {{ portal: p{number}.example, labels: {{ number: \"{number}\" }} }}\n")
+    };
+    let text = format!("{text}{}", (0..PORTALS).map(entry).collect::<String>());
+    fleet.0.file("fleet.yaml", &text);
+    let plan = |number: usize| fleet.0.spawn(&["fleet", "plan", "-l", &format!("number={number}")]);
+    for command in (0..PORTALS).map(plan).collect::<Vec<_>>() {
+        // No portal has a secret.
+        assert_eq!(command.wait_with_output().unwrap().status.code(), Some(3));
+    }
+    let (status, report) = fleet.run("status", &["fleet.yaml"]);
+    assert_eq!(report["totals"], json!({ "failed": PORTALS }), "{status:?}");
+}
+
+#[test]
+fn fleet_plan_beside_a_damaged_report_of_the_last_round_tells_what_to_do_with_it() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    assert_eq!(fleet.run("plan", &[]).0.code, 3);
+    let entries = std::fs::read_dir(fleet.0.at(".recard/fleets")).unwrap();
+    let mut files = entries.map(|entry| entry.unwrap().path());
+    let kept = files.find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    recard::store::write_whole(&kept, b"nonsense").unwrap();
+    let (plan, _) = fleet.run("plan", &[]);
+    assert_eq!(plan.code, 1, "{plan:?}");
+    assert!(plan.stderr.contains("keep it elsewhere"), "{plan:?}");
+    assert!(!plan.stderr.contains("-o json=FILE"), "{plan:?}");
+    std::fs::rename(&kept, fleet.0.at("elsewhere.json")).unwrap();
+    assert_eq!(fleet.run("plan", &[]).0.code, 3);
+}
