@@ -90,6 +90,12 @@ pub trait FleetState: Send + Sync {
         &self,
     ) -> impl Future<Output = Result<BTreeMap<PortalId, CommandPause>, StoreError>> + Send;
 
+    /// Returns the pause by command of a portal. One that has ended may be returned.
+    fn pause(
+        &self,
+        portal: &PortalId,
+    ) -> impl Future<Output = Result<Option<CommandPause>, StoreError>> + Send;
+
     /// Frees parked portals and makes them due. Returns those that were parked, and those that
     /// cannot be freed with the reason: they do not stop the others.
     fn retry(

@@ -125,6 +125,10 @@ impl FleetState for Fleets {
         either!(self, medium => medium.pauses().await)
     }
 
+    async fn pause(&self, portal: &PortalId) -> Result<Option<CommandPause>, StoreError> {
+        either!(self, medium => medium.pause(portal).await)
+    }
+
     async fn retry(&self, portals: &[PortalId]) -> Result<Vec<RetriedPortal>, StoreError> {
         either!(self, medium => medium.retry(portals).await)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::portal_session::{ApprovedWithFleet, RoundObserver, Surroundings};
-use super::rows;
+use super::{rows, state};
 use crate::app::{self, ApplyOptions, FinishedRun, PlanFileOptions, PortalRound};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
@@ -21,7 +21,7 @@ use crate::i18n::{Text, english};
 use crate::manifest::{SecretReference, StopRule};
 use crate::model::{Outcome, OutcomeClass, PortalId};
 use crate::plan::PlanCounts;
-use crate::ports::{Clock as _, PortalError, StoreError};
+use crate::ports::{Clock as _, FleetState as _, PortalError, StoreError};
 use crate::records::fleet::{
     FleetCounts, FleetPlanFile, PlannedPortal, PortalOutcome, PortalRow, StoredSecret,
 };
@@ -318,10 +318,10 @@ async fn apply_one(
         .map_err(|problem| CliError::plan_file(tr!("this is no portal: {problem}", problem)))?;
     app::check_plan_file(&file.content, &portal, None, SystemClock.now())
         .map_err(plan_file_error)?;
-    if let Some(pause) =
-        surroundings.pauses.get(&portal).filter(|pause| pause.holds(SystemClock.now()))
-    {
-        let cause = Some(rows::command_pause(pause));
+    // An apply of many portals takes long: a pause since its begin holds, too.
+    let pause = state::open(surroundings.global).pause(&portal).await?;
+    if let Some(pause) = pause.filter(|pause| pause.holds(SystemClock.now())) {
+        let cause = Some(rows::command_pause(&pause));
         return Ok(Applied::without_run(PortalOutcome::Paused, cause));
     }
     let secret = match &planned.webhook {

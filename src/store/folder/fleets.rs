@@ -183,6 +183,11 @@ impl FleetState for FolderFleets {
         self.run(|files, now| files.pauses(now)).await
     }
 
+    async fn pause(&self, portal: &PortalId) -> Result<Option<CommandPause>, StoreError> {
+        let portal = portal.clone();
+        self.run(move |files, now| Ok(files.read_pause(&portal, now))).await
+    }
+
     async fn retry(&self, portals: &[PortalId]) -> Result<Vec<RetriedPortal>, StoreError> {
         let portals = portals.to_owned();
         self.run(move |files, now| {

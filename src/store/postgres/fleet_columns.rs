@@ -53,6 +53,13 @@ macro_rules! pause_columns {
 pub(super) const PAUSES: &str =
     concat!("select portal, ", pause_columns!(), " from recard.portal where pause is not null");
 
+/// Statement that returns the pause by command of the portal `$1`.
+pub(super) const PAUSE_OF: &str = concat!(
+    "select ",
+    pause_columns!(),
+    " from recard.portal where portal = $1 and pause is not null"
+);
+
 /// Statement that returns the portals of the fleet `$1`.
 pub(super) const PORTALS_OF_FLEET: &str = concat!(
     "select portal, wave, labels::text as labels, revision, failed_before, attempts, failures, ",

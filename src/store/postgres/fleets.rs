@@ -11,7 +11,7 @@ use super::Database;
 use super::columns::{digest, portal, usable};
 use super::connection::Parameters;
 use super::fleet_columns::{
-    PAUSES, PORTALS_OF_FLEET, PortalArrays, command_pause, portal_state, time,
+    PAUSE_OF, PAUSES, PORTALS_OF_FLEET, PortalArrays, command_pause, portal_state, time,
 };
 use super::transaction::Transaction;
 use crate::model::{Digest, PortalId};
@@ -350,6 +350,12 @@ impl FleetState for PostgresFleets {
             Ok(command_pause(&self.database, row)?.map(|pause| (name, pause)))
         };
         rows.iter().filter_map(|row| pause(row).transpose()).collect()
+    }
+
+    async fn pause(&self, portal: &PortalId) -> Result<Option<CommandPause>, StoreError> {
+        let name = portal.as_str();
+        let rows = self.database.query_patiently(PAUSE_OF, &[(&name, Type::TEXT)]).await?;
+        rows.first().map_or(Ok(None), |row| command_pause(&self.database, row))
     }
 
     async fn retry(&self, portals: &[PortalId]) -> Result<Vec<RetriedPortal>, StoreError> {

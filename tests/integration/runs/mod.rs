@@ -13,6 +13,8 @@ mod fault_scripts;
 mod fleet_modes;
 mod fleet_outcomes;
 #[cfg(unix)]
+mod fleet_pauses;
+#[cfg(unix)]
 mod fleet_publications;
 mod fleet_retries;
 mod fleet_revisions;
