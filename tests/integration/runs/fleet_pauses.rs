@@ -33,3 +33,24 @@ async fn fleet_pause_since_the_begin_of_an_apply_holds_for_portals_that_it_has_n
     assert_eq!(outcomes(&report), ["applied", "paused"]);
     assert!(report["portals"][1]["cause"].as_str().unwrap().contains("hands off"), "{report}");
 }
+
+#[test]
+fn store_copy_keeps_the_pause_of_the_portal() {
+    let env = crate::support::env::TestEnv::new();
+    let copy = |portal: &str| {
+        let copied = env.run(&["store", "copy", "--portal", portal, "--to", "other"]);
+        assert_eq!(copied.code, 0, "{copied:?}");
+        copied.stderr
+    };
+    let paused = env.run(&["fleet", "pause", "alpha.example", "--reason", "hands off"]);
+    assert_eq!(paused.code, 0, "{paused:?}");
+    assert!(copy("alpha.example").contains("alpha.example is paused in other, too"));
+    assert!(!copy("beta.example").contains("paused"));
+    let ended = env.run(&["fleet", "unpause", "alpha.example", "beta.example", "--store", "other"]);
+    assert_eq!((ended.code, &*ended.stdout), (0, "1 portal is no longer paused by command\n"));
+    // Here, a pause would keep nobody from a portal that has moved.
+    let pause = ["fleet", "pause", "alpha.example", "gamma.example", "--reason", "hands off"];
+    let paused = env.run(&pause);
+    assert_eq!((paused.code, &*paused.stdout), (3, "1 portal is paused\n"), "{paused:?}");
+    assert!(paused.stderr.contains("the records of alpha.example have moved to other"));
+}

@@ -1,5 +1,7 @@
 //! `recard fleet pause`, `unpause` and `retry`: portals that workers and commands leave alone.
 
+use futures_util::{StreamExt as _, stream};
+
 use crate::cli::args::{FleetPauseArgs, FleetPortalsArgs, GlobalArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
@@ -9,8 +11,13 @@ use crate::cli::ui::Ui;
 use crate::cli::value_parsers::Until;
 use crate::cli::{env, exit};
 use crate::model::PortalId;
-use crate::ports::{Clock as _, CommandPause, FleetState as _, FleetView};
-use crate::store::Fleets;
+use crate::ports::{
+    Clock as _, CommandPause, FleetState as _, FleetView, ParkReason, PortalState, StoreError,
+};
+use crate::store::{Fleets, Store};
+
+/// Number of portals whose records are asked for at the same time.
+const AT_A_TIME: usize = 16;
 
 /// Pauses portals.
 pub(super) async fn pause(
@@ -38,7 +45,7 @@ pub(super) async fn pause(
     let pause = CommandPause { until, at, by: env::actor(), reason: reason.trim().to_owned() };
     let work = async {
         let state = state::open(global);
-        let portals = chosen(&state, portals).await?;
+        let (portals, moved) = here(global, chosen(&state, portals).await?).await;
         // What is known is there for a warning alone, and keeps no portal from being paused.
         let known = global.store.portals().await.ok();
         state.set_pause(&portals, Some(&pause)).await?;
@@ -50,9 +57,10 @@ pub(super) async fn pause(
             portals.len(),
             unknown.join(", "),
             views(&state).await?.is_some_and(|views| views.is_empty()),
+            moved,
         ))
     };
-    let (number, unknown, is_unpublished) = interrupt.unless_cancelled(work).await?;
+    let (number, unknown, is_unpublished, moved) = interrupt.unless_cancelled(work).await?;
     ui.changed(&format!("{}\n", tr!("{n} portal is paused" | "{n} portals are paused" % number)))?;
     if is_unpublished && !unknown.is_empty() {
         ui.warn(tr!(
@@ -60,7 +68,26 @@ pub(super) async fn pause(
             unknown
         ));
     }
-    Ok(exit::DONE)
+    let code = if moved.is_empty() { exit::DONE } else { exit::PARTIAL };
+    for problem in moved {
+        ui.fail(&CliError::from(problem));
+    }
+    Ok(code)
+}
+
+/// Returns the portals whose records are in the store, and why the others are not: a pause would
+/// keep nobody from those.
+async fn here(global: &GlobalArgs, portals: Vec<PortalId>) -> (Vec<PortalId>, Vec<StoreError>) {
+    let (mut here, mut moved) = (Vec::with_capacity(portals.len()), Vec::new());
+    let opened = stream::iter(&portals).map(|portal| Store::open_current(&global.store, portal));
+    let opened: Vec<_> = opened.buffered(AT_A_TIME).collect().await;
+    for (portal, opened) in portals.into_iter().zip(opened) {
+        match opened {
+            Err(problem @ StoreError::Moved { .. }) => moved.push(problem),
+            _ => here.push(portal),
+        }
+    }
+    (here, moved)
 }
 
 /// Ends pauses by command. A pause in the fleet manifest holds on.
@@ -139,6 +166,16 @@ async fn chosen(state: &Fleets, arguments: &FleetPortalsArgs) -> Result<Vec<Port
         return Ok(portals.clone());
     };
     let (_, view) = state::find(state, name.as_deref()).await?;
+    // A portal with labels that nobody knows must not be left out without a word.
+    let has_no_labels = |portal: &&PortalState| {
+        let parked = portal.queue.parked.as_ref().map(|parked| &parked.reason);
+        portal.published.labels.is_empty() && matches!(parked, Some(ParkReason::UnreadableRow(_)))
+    };
+    if let Some(portal) = view.portals.iter().find(has_no_labels) {
+        let portal = &portal.published.portal;
+        return Err(CliError::general(tr!("the labels of {portal} cannot be read", portal))
+            .hint(tr!("name the portals in place of --selector")));
+    }
     let selected = view.portals.iter().map(|portal| &portal.published);
     let selected = selected.filter(|portal| selector.matches(&portal.labels));
     let selected: Vec<PortalId> = selected.map(|portal| portal.portal.clone()).collect();
