@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::words::{self, RolloutLine};
 use crate::records::fleet::FleetReport;
-use crate::report::RenderOptions;
 use crate::report::escape::{markdown, visible_line};
+use crate::report::markdown::marker;
+use crate::report::{Purpose, RenderOptions};
 
 /// Maximum size in bytes, below that of a comment.
 const LIMIT: usize = 60_000;
@@ -47,13 +48,15 @@ fn with_detail(
         markdown(&visible_line(&short)).replace('|', "\\|")
     };
     let mut out = String::new();
-    let marker = if options.marker.is_empty() { &report.fleet } else { &options.marker };
-    let marker: String = marker
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '_' })
-        .collect();
+    // That of a command that fails before it knows its fleet.
+    let purpose = match report.command.as_str() {
+        "plan" => Purpose::Plan,
+        "drift" => Purpose::Drift,
+        "apply" => Purpose::Apply,
+        _ => Purpose::Show,
+    };
     // Writing to a string cannot fail.
-    let _ = writeln!(out, "<!-- recard fleet {} {marker} -->", report.command);
+    let _ = writeln!(out, "{}", marker(purpose, &options.marker));
     let _ = writeln!(out, "### {}\n", cell(&words::headline(report)));
     let _ = writeln!(
         out,

@@ -90,7 +90,7 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
 
 /// Returns the marker line by which a pipeline finds its comment. It depends on the purpose of the
 /// command and on the name that the pipeline chose, and on nothing that changes from run to run.
-fn marker(purpose: Purpose, name: &str) -> String {
+pub(super) fn marker(purpose: Purpose, name: &str) -> String {
     match name {
         "" => format!("<!-- recard:{} -->", purpose.as_str()),
         name => format!("<!-- recard:{}:{name} -->", purpose.as_str()),

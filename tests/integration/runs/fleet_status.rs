@@ -59,6 +59,32 @@ async fn fleet_status_tells_that_a_portal_has_moved_and_its_wave_does_not_wait_f
 }
 
 #[test]
+fn fleet_comment_is_found_by_the_same_line_whether_the_command_fails_or_not() {
+    let fleet = Fleet::new(&["alpha"]);
+    let text = std::fs::read_to_string(fleet.0.at("fleet.yaml")).unwrap();
+    let first_line = |arguments: &[&str]| {
+        let _ = std::fs::remove_file(fleet.0.at("comment.md"));
+        fleet.0.run(&[&["fleet"], arguments, &["-o", "markdown=comment.md"]].concat());
+        let comment = std::fs::read_to_string(fleet.0.at("comment.md")).unwrap();
+        comment.lines().next().unwrap().to_owned()
+    };
+    for (arguments, line) in [
+        (&["plan"][..], "<!-- recard:plan -->"),
+        (&["plan", "--marker", "first-fleet"], "<!-- recard:plan:first-fleet -->"),
+        (&["drift"], "<!-- recard:drift -->"),
+        (&["apply", "--auto-approve"], "<!-- recard:apply -->"),
+        (&["status", "fleet.yaml"], "<!-- recard:show -->"),
+    ] {
+        for fleet_text in
+            [text.clone(), text.replace("customers", "Клиенты"), "kind: Fleet".to_owned()]
+        {
+            fleet.0.file("fleet.yaml", &fleet_text);
+            assert_eq!(first_line(arguments), line, "{fleet_text}");
+        }
+    }
+}
+
+#[test]
 fn fleet_reports_of_commands_that_end_at_the_same_time_are_all_kept() {
     const PORTALS: usize = 16;
     let fleet = Fleet::new(&["p0"]);
