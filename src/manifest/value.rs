@@ -105,6 +105,11 @@ fn as_list(node: &YamlNode, what: &str) -> Text {
     }
 }
 
+/// Returns the words for a value that stands twice, and those at its first place.
+pub(super) fn twice(text: &impl Display) -> (Text, Text) {
+    (tr!("`{text}` appears twice", text), tr!("first here"))
+}
+
 /// Removes repeated cards; each is reported and counts once.
 pub(super) fn unique<T: Display + PartialEq>(
     finder: &mut Finder<'_>,
@@ -115,11 +120,11 @@ pub(super) fn unique<T: Display + PartialEq>(
         match unique.iter().find(|known| known.value == value.value) {
             None => unique.push(value),
             Some(known) => {
-                let message = tr!("`{}` appears twice", value.value);
+                let (message, here) = twice(&value.value);
                 let first = known.place.clone();
                 finder.found.push(
                     Diagnostic::warning(DiagnosticCode::DuplicateTarget, value.place, message)
-                        .label(first, tr!("first here")),
+                        .label(first, here),
                 );
             }
         }

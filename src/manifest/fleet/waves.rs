@@ -1,11 +1,13 @@
 //! Assignment of portals to waves.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::content::{FleetPortal, FleetWave, Wave, WaveRule};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
+use crate::manifest::value::twice;
 use crate::model::{Digest, SourceLocation};
 
 /// Name of the only wave of a fleet that declares none.
@@ -34,6 +36,7 @@ pub(super) fn assign(
             lost,
         };
     }
+    refuse_duplicates(waves, found);
     // An entry that does not even tell its portal has no labels, and a name of its own: it must not
     // be the portal of a wave, nor move the share of one.
     let (nameless, mut left): (Vec<_>, Vec<&mut FleetPortal>) =
@@ -91,4 +94,23 @@ pub(super) fn assign(
     let declared =
         declared.map(|wave| FleetWave { name: Arc::clone(&wave.name.value), settle: wave.settle });
     Assigned { waves: declared.collect(), lost }
+}
+
+/// Reports waves of the same name: reports and commands know a wave by it.
+fn refuse_duplicates(waves: &[Wave], found: &mut Vec<Diagnostic>) {
+    let mut first = BTreeMap::new();
+    for Wave { name, takes: _, settle: _ } in waves {
+        match first.entry(&name.value) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(&name.place);
+            }
+            Entry::Occupied(earlier) => {
+                let (message, here) = twice(&name.value);
+                found.push(
+                    Diagnostic::error(DiagnosticCode::DuplicateName, name.place.clone(), message)
+                        .label((*earlier.get()).clone(), here),
+                );
+            }
+        }
+    }
 }

@@ -193,6 +193,7 @@ fn schema_of_fleets_accepts_the_valid_and_refuses_wrong_forms() {
         "two-fleets",
         "undefined-value",
         "value-with-problem",
+        "wave-twice",
         "wave-without-portal",
     ];
     for case in cases("invalid") {
