@@ -121,11 +121,14 @@ pub(super) fn fleet(finder: &mut Finder<'_>, node: &YamlNode) -> Option<FleetDoc
         let help = tr!("an empty fleet is more often a mistake than a wish");
         finder.error(DiagnosticCode::NothingDeclared, spec, message, Some(help));
     }
-    let portals = optional_list(finder, portals, "portals", Empty::Refused, entry);
+    let guards = fields.take("guards").map(|node| guards(finder, node)).unwrap_or_default();
+    // The last portal leaves a fleet that is renamed or given up.
+    let is_meant_empty = guards.acknowledged_fleet == Some(0);
+    let empty = if is_meant_empty { Empty::Allowed } else { Empty::Refused };
+    let portals = optional_list(finder, portals, "portals", empty, entry);
     let include = optional_list(finder, include, "include", Empty::Refused, path);
     let waves = optional_list(finder, fields.take("waves"), "waves", Empty::Refused, wave);
     let stop = fields.take("stop").map(|node| stop(finder, node)).unwrap_or(StopRule::STRICT);
-    let guards = fields.take("guards").map(|node| guards(finder, node)).unwrap_or_default();
     let Metadata { name, reason, owner: _, ticket: _ } = metadata?;
     Some(FleetDocument { name, reason, defaults, portals, include, waves, stop, guards })
 }

@@ -180,6 +180,7 @@ fn schema_of_fleets_accepts_the_valid_and_refuses_wrong_forms() {
         "broken-manifest",
         "broken-without-wave",
         "canary-broken",
+        "empty-portals",
         "include-unreadable",
         "included-broken",
         "label-twice",

@@ -132,3 +132,30 @@ async fn fleet_commands_take_effect_and_warn_where_the_kept_report_is_damaged() 
         assert_eq!(report["rollout"]["state"], "halted", "{command}: {report}");
     }
 }
+
+#[tokio::test]
+async fn fleet_is_renamed_once_the_old_one_is_given_up_by_its_number() {
+    let fleet = Fleet::new(&["alpha", "beta"]);
+    assert_eq!(fleet.publish(&[]).0.code, 0);
+    let text = std::fs::read_to_string(fleet.0.at("fleet.yaml")).unwrap();
+    let renamed = fleet.0.file("renamed.yaml", &text.replace("customers", "clients"));
+    let publish = || fleet.publish(&[renamed.to_str().unwrap()]).0;
+    let refused = publish();
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("alpha.example is of the fleet customers"), "{refused:?}");
+    let given_up = |guards: &str| {
+        let head =
+            "apiVersion: recard/v1\nkind: Fleet\nmetadata: { name: customers, reason: Renamed }\n";
+        fleet.0.file("old.yaml", &format!("{head}spec:\n  portals: []\n{guards}"));
+        fleet.publish(&["old.yaml", "--expect", &fleet.current_of("customers")]).0
+    };
+    for (guards, code) in [("", 1), ("  guards: { acknowledge: { fleet: 1 } }\n", 1)] {
+        let refused = given_up(guards);
+        assert_eq!(refused.code, code, "an empty list alone is no intent: {refused:?}");
+    }
+    let emptied = given_up("  guards: { acknowledge: { fleet: 0 } }\n");
+    assert_eq!(emptied.code, 0, "{emptied:?}");
+    let published = publish();
+    assert_eq!(published.code, 0, "{published:?}");
+    assert_eq!(fleet.run("status", &["--fleet", "customers"]).0.code, 0);
+}

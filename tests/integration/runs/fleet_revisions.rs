@@ -83,6 +83,11 @@ impl Fleet {
         self.run("status", &[]).1["rollout"]["revision"].as_str().unwrap().to_owned()
     }
 
+    pub(super) fn current_of(&self, fleet: &str) -> String {
+        let report = self.run("status", &["--fleet", fleet]).1;
+        report["rollout"]["revision"].as_str().unwrap().to_owned()
+    }
+
     pub(super) fn state(&self) -> FolderFleets {
         FolderFleets::new(&self.0.at(".recard"), Arc::new(SystemClock))
     }
