@@ -22,7 +22,15 @@ pub(in crate::cli) async fn find(
     state: &Fleets,
     name: Option<&str>,
 ) -> Result<(String, FleetView), CliError> {
-    let known: Vec<String> = state.heads().await?.into_iter().map(|(name, _)| name).collect();
+    let mut heads = state.heads().await?;
+    if name.is_none()
+        && let [(_, Err(_))] = heads.as_slice()
+        && let Some((_, Err(problem))) = heads.pop()
+    {
+        // The name is that of its file.
+        return Err(problem.into());
+    }
+    let known: Vec<String> = heads.into_iter().map(|(name, _)| name).collect();
     let name = match (name, known.as_slice()) {
         (Some(name), _) => name,
         (None, [only]) => only.as_str(),

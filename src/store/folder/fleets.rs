@@ -35,7 +35,7 @@ use crate::ports::{
 };
 use crate::records::FormatError;
 use crate::records::fleet::{FleetRecord, StoredPortal, decode_pause, encode_pause};
-use crate::store::place::{LockState, Place, misread};
+use crate::store::place::{LockState, Place, damaged, misread};
 
 /// Time for which a change waits for the lock. Each is held for milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,25 +65,21 @@ impl FolderFleets {
         Self { root: root.to_owned(), clock }
     }
 
-    /// Returns the portals with a folder in the store, sorted.
+    /// Returns the portals with a folder in the store, sorted. A file beside these folders, as
+    /// programs that show folders leave, is none.
     ///
     /// # Errors
     ///
     /// If a folder cannot be read, or no portal has its name.
     pub fn portals(root: &Path) -> Result<Vec<PortalId>, StoreError> {
         let folder = root.join("portals");
-        let portal = |name: String| {
-            let source = || {
-                failed(
-                    tr_later!("cannot read"),
-                    &folder.join(&name),
-                    io::ErrorKind::InvalidData.into(),
-                )
-            };
-            PortalId::of_folder(&name).ok_or_else(source)
+        let portal = |name: &String| {
+            let path = folder.join(name);
+            let unknown = || damaged(&path.display().to_string(), "no portal has such a name");
+            path.is_dir().then(|| PortalId::of_folder(name).ok_or_else(unknown))
         };
         let mut portals: Vec<PortalId> =
-            names(&folder)?.into_iter().map(portal).collect::<Result<_, _>>()?;
+            names(&folder)?.iter().filter_map(portal).collect::<Result<_, _>>()?;
         portals.sort();
         Ok(portals)
     }

@@ -159,3 +159,30 @@ async fn fleet_is_renamed_once_the_old_one_is_given_up_by_its_number() {
     assert_eq!(published.code, 0, "{published:?}");
     assert_eq!(fleet.run("status", &["--fleet", "customers"]).0.code, 0);
 }
+
+#[test]
+fn fleet_status_of_the_only_fleet_tells_that_its_head_is_damaged() {
+    let fleet = Fleet::new(&["alpha"]);
+    fleet.publish(&[]);
+    let entries = std::fs::read_dir(fleet.0.at(".recard/fleets")).unwrap();
+    let mut files = entries.map(|entry| entry.unwrap().path());
+    let head = files.find(|path| path.to_string_lossy().ends_with(".head.json")).unwrap();
+    write_whole(&head, b"nonsense").unwrap();
+    std::fs::remove_file(fleet.0.at("fleet.yaml")).unwrap();
+    let (status, _) = fleet.run("status", &[]);
+    assert_eq!(status.code, 1, "{status:?}");
+    assert!(status.stderr.contains("head.json is damaged"), "{}", status.stderr);
+}
+
+#[test]
+fn audit_heads_pass_a_file_beside_the_folders_of_portals_and_name_a_folder_of_none() {
+    let fleet = Fleet::new(&["alpha"]);
+    assert_eq!(fleet.run("pause", &["alpha.example", "--reason", "x"]).0.code, 0);
+    fleet.0.file(".recard/portals/.DS_Store", "of a program that shows folders");
+    let heads = fleet.0.run(&["audit", "heads"]);
+    assert!(heads.stderr.contains("has no audit log"), "{heads:?}");
+    std::fs::create_dir(fleet.0.at(".recard/portals/No portal")).unwrap();
+    let heads = fleet.0.run(&["audit", "heads"]);
+    assert_eq!(heads.code, 1, "{heads:?}");
+    assert!(heads.stderr.contains("No portal is damaged: no portal has such a name"), "{heads:?}");
+}
