@@ -184,6 +184,16 @@ pub(super) fn rounds(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "rounds are counted from 1, in decimal digits".to_owned())
 }
 
+/// Parses a reason, which is shown in reports.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    let reason = text.trim();
+    if reason.is_empty() {
+        Err("a reason is not empty: reports show it".to_owned())
+    } else {
+        Ok(reason.to_owned())
+    }
+}
+
 /// Parses a share, such as 0.8.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = decimal::fraction(text).filter(|share| (0.1..=1.0).contains(share));

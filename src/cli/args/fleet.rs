@@ -262,7 +262,7 @@ pub(in crate::cli) struct FleetPauseArgs {
     #[arg(long, value_name = "TIME", value_parser = value_parsers::until)]
     pub(in crate::cli) until: Option<Until>,
     /// Reason, for reports
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = value_parsers::reason)]
     pub(in crate::cli) reason: String,
 }
 
@@ -273,7 +273,7 @@ pub(in crate::cli) struct FleetHaltArgs {
     #[arg(long = "fleet", value_name = "NAME")]
     pub(in crate::cli) name: Option<String>,
     /// Reason, for reports
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = value_parsers::reason)]
     pub(in crate::cli) reason: String,
     #[command(flatten)]
     pub(in crate::cli) output_args: OutputArgs,

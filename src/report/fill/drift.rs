@@ -61,7 +61,10 @@ fn headline(drift: &Drift) -> Headline {
         let sums = Some(as_wanted(drift.settled));
         return Headline { sign: "✅", title: tr!("recard drift: none"), sums };
     }
-    let title = tr!("recard drift: {n} card drifted"
-        | "recard drift: {n} cards drifted" % drift.pending().count());
+    let title = match drift.pending().count() {
+        0 => tr!("recard drift: {n} selector finds nobody any more"
+            | "recard drift: {n} selectors find nobody any more" % drift.gone.len()),
+        cards => tr!("recard drift: {n} card drifted" | "recard drift: {n} cards drifted" % cards),
+    };
     Headline { sign: "⚠️", title, sums: None }
 }

@@ -174,6 +174,16 @@ async fn drift_with_a_deleted_user_reports_the_others_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drift_of_a_deleted_user_alone_has_a_title_that_says_so() {
+    let env = TestEnv::start_with(EmulatorOptions::default()).await;
+    write_blocks(&env, &["{ users: { ids: [9999] }, leadCustomerTypes: [simple] }"]);
+    let ended = env.run(&["drift", "-f", "lead.yaml", "-o", "markdown"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let title = "recard drift: 1 selector finds nobody any more";
+    assert!(ended.stdout.contains(title), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drift_of_a_dismissed_user_is_a_kind_of_its_own() {
     let env = TestEnv::start_with(EmulatorOptions::default()).await;
     write_blocks(&env, &["{ users: { ids: [12, 14] }, leadCustomerTypes: [simple] }"]);

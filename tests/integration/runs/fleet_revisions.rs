@@ -302,6 +302,7 @@ async fn fleet_pause_by_command_holds_for_every_command_and_tells_who_and_why() 
         let ended = fleet.run("pause", wrong).0;
         assert_eq!(ended.code, code, "{wrong:?}: {ended:?}");
     }
+    assert_eq!(fleet.run("halt", &["--reason", " "]).0.code, 64);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn halt(
 ) -> Result<u8, CliError> {
     let started = Instant::now();
     let state = state::open(global);
-    let (by, reason) = (env::actor(), arguments.reason.trim().to_owned());
+    let (by, reason) = (env::actor(), arguments.reason.clone());
     let change = RolloutChange::Halt(HaltCause::Command { by, reason });
     loop {
         let (fleet, view) = state::find(&state, arguments.name.as_deref()).await?;

@@ -27,10 +27,6 @@ pub(super) async fn pause(
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
     let FleetPauseArgs { portals, until, reason } = arguments;
-    if reason.trim().is_empty() {
-        return Err(CliError::new(exit::USAGE, tr!("--reason is empty"))
-            .hint(tr!("state the reason: every report shows it")));
-    }
     let at = SystemClock.now();
     let until = match until {
         None => None,
@@ -42,7 +38,7 @@ pub(super) async fn pause(
     if until.is_some_and(|until| until <= at) {
         return Err(CliError::new(exit::USAGE, tr!("the end of the pause is over already")));
     }
-    let pause = CommandPause { until, at, by: env::actor(), reason: reason.trim().to_owned() };
+    let pause = CommandPause { until, at, by: env::actor(), reason: reason.clone() };
     let work = async {
         let state = state::open(global);
         let (portals, moved) = here(global, chosen(&state, portals).await?).await;
