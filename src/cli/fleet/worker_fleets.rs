@@ -283,7 +283,7 @@ impl FleetSource<'_> {
         revisions: Option<(Digest, Option<Digest>)>,
     ) -> Option<Digest> {
         let (current, previous) = revisions.unzip();
-        let usable = current.filter(|portal| known.get(*portal).is_some());
+        let usable = current.filter(|revision| known.get(*revision).is_some());
         let usable = usable.or_else(|| known.known.borrow().heads.get(fleet).copied());
         match (usable, previous.flatten()) {
             // The worker has just begun.
