@@ -27,10 +27,10 @@ impl RestoreLoss {
     /// Returns what a restore of a layout loses. A layout that only some portals take counts as
     /// refused: one with a number as a title, which portals of mid 2025 and before take, and one
     /// with a blank title, unless the trust shows that the portal is newer.
-    pub fn of(layout: &Layout, trust: ReadTrust) -> Self {
+    pub fn from_layout(layout: &Layout, trust: ReadTrust) -> Self {
         let takes_blank = trust == ReadTrust::Trusted(TrustEvidence::WholeSeconds);
         let content = serde_json::from_str(layout.as_json()).unwrap_or_default();
-        match SetForm::of(&content) {
+        match SetForm::from_content(&content) {
             Some(form) if form.has_titles(takes_blank) => match content.as_array() {
                 Some(sections) if *sections == form.0 => Self::Nothing,
                 _ => Self::Part,
@@ -43,10 +43,10 @@ impl RestoreLoss {
 impl SetForm {
     /// Returns the form of a layout; `None` if every portal refuses the layout.
     pub fn new(layout: &Layout) -> Option<Self> {
-        Self::of(&serde_json::from_str(layout.as_json()).ok()?)
+        Self::from_content(&serde_json::from_str(layout.as_json()).ok()?)
     }
 
-    fn of(content: &Value) -> Option<Self> {
+    fn from_content(content: &Value) -> Option<Self> {
         let sections = list(content)?;
         let is_column = |first: &Value| first.get("type").is_some_and(|kind| kind == "column");
         let sections = match sections.first() {
@@ -199,16 +199,16 @@ mod tests {
     #[test]
     fn loss_of_a_restore_is_known_before_a_reset() {
         let plain = section(r#""T""#, "", r#"[{"name":"A","optionFlags":"1"},{"name":"B"}]"#);
-        assert_eq!(RestoreLoss::of(&layout(&plain), NEW), RestoreLoss::Nothing);
+        assert_eq!(RestoreLoss::from_layout(&layout(&plain), NEW), RestoreLoss::Nothing);
         let options = section(r#""""#, "", r#"[{"name":"A","options":{"defaultCountry":"DE"}}]"#);
-        assert_eq!(RestoreLoss::of(&layout(&options), NEW), RestoreLoss::Nothing);
+        assert_eq!(RestoreLoss::from_layout(&layout(&options), NEW), RestoreLoss::Nothing);
         for part in [
             section(r#""T""#, "", r#"[{"name":"A","title":"own"}]"#),
             section(r#""T""#, r#","data":{"a":1}"#, "[]"),
             section(r#""T""#, "", "null"),
             section(r#""T""#, "", r#"[{"name":"A","optionFlags":"x"}]"#),
         ] {
-            assert_eq!(RestoreLoss::of(&layout(&part), NEW), RestoreLoss::Part, "{part}");
+            assert_eq!(RestoreLoss::from_layout(&layout(&part), NEW), RestoreLoss::Part, "{part}");
         }
         for refused in [
             "[]",
@@ -225,7 +225,7 @@ mod tests {
             &section(r#""T""#, "", r#"{"1":{"name":"A"},"3":{"name":"B"}}"#),
         ] {
             assert_eq!(
-                RestoreLoss::of(&layout(refused), NEW),
+                RestoreLoss::from_layout(&layout(refused), NEW),
                 RestoreLoss::Everything,
                 "{refused}"
             );
@@ -236,11 +236,15 @@ mod tests {
     fn blank_title_comes_back_on_a_portal_that_surely_is_newer_alone() {
         for blank in [r#""""#, r#"" \t""#] {
             let layout = layout(&section(blank, "", r#"[{"name":"A"}]"#));
-            assert_eq!(RestoreLoss::of(&layout, NEW), RestoreLoss::Nothing);
+            assert_eq!(RestoreLoss::from_layout(&layout, NEW), RestoreLoss::Nothing);
             let evidence = TrustEvidence::ALL.into_iter().map(ReadTrust::Trusted);
             let unknown = [ReadTrust::NotTrusted, ReadTrust::Unproven];
             for trust in evidence.chain(unknown).filter(|trust| *trust != NEW) {
-                assert_eq!(RestoreLoss::of(&layout, trust), RestoreLoss::Everything, "{trust:?}");
+                assert_eq!(
+                    RestoreLoss::from_layout(&layout, trust),
+                    RestoreLoss::Everything,
+                    "{trust:?}"
+                );
             }
         }
     }

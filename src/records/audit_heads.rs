@@ -67,7 +67,7 @@ impl AuditHeads {
 
 impl AuditHead {
     /// Returns the head of a log, from the digests of its lines; `None` if it has no line.
-    pub fn of(portal: &PortalId, digests: &[Digest]) -> Option<Self> {
+    pub fn from_digests(portal: &PortalId, digests: &[Digest]) -> Option<Self> {
         let lines = u32::try_from(digests.len()).unwrap_or(u32::MAX);
         digests.last().map(|digest| Self { portal: portal.clone(), lines, digest: *digest })
     }
@@ -91,8 +91,8 @@ mod tests {
     #[test]
     fn head_is_continued_by_the_same_lines_and_more_and_by_no_others() {
         let digests: Vec<Digest> = (0..4_u8).map(|number| Digest::hash(&[number])).collect();
-        assert_eq!(AuditHead::of(&samples::portal(), &[]), None);
-        let head = AuditHead::of(&samples::portal(), &digests[..3]).unwrap();
+        assert_eq!(AuditHead::from_digests(&samples::portal(), &[]), None);
+        let head = AuditHead::from_digests(&samples::portal(), &digests[..3]).unwrap();
         assert_eq!((head.lines, head.digest), (3, digests[2]));
         assert_eq!(head.check(&digests[..3]), None);
         assert_eq!(head.check(&digests), None);

@@ -175,7 +175,7 @@ impl<'a> LayoutGroup<'a> {
     /// Returns what an undo of the reset loses; `None` for cards that are reset without reading.
     pub(super) fn loss(&self) -> Option<RestoreLoss> {
         let trust = self.plan.trust;
-        *self.loss.get_or_init(|| self.layout.map(|layout| RestoreLoss::of(layout, trust)))
+        *self.loss.get_or_init(|| self.layout.map(|layout| RestoreLoss::from_layout(layout, trust)))
     }
 
     /// Returns the content of the layout; empty for cards that are reset without reading.

@@ -103,7 +103,10 @@ fn losses<'a>(layouts: impl Iterator<Item = &'a Layout>, trust: ReadTrust) -> (u
     let mut known: BTreeMap<Digest, RestoreLoss> = BTreeMap::new();
     let (mut refused, mut in_part) = (0, 0);
     for layout in layouts {
-        match known.entry(layout.digest()).or_insert_with(|| RestoreLoss::of(layout, trust)) {
+        match known
+            .entry(layout.digest())
+            .or_insert_with(|| RestoreLoss::from_layout(layout, trust))
+        {
             RestoreLoss::Everything => refused += 1,
             RestoreLoss::Part => in_part += 1,
             RestoreLoss::Nothing => {}

@@ -85,10 +85,10 @@ async fn check(
         Err(problem @ StoreError::Damaged { .. }) => return Ok(Err(Text::from_display(&problem))),
         Err(problem) => return Err(problem.into()),
     };
-    let Some(earlier) = earlier else { return Ok(Ok(AuditHead::of(portal, &digests))) };
+    let Some(earlier) = earlier else { return Ok(Ok(AuditHead::from_digests(portal, &digests))) };
     let lines = earlier.lines;
     Ok(match earlier.check(&digests) {
-        None => Ok(AuditHead::of(portal, &digests)),
+        None => Ok(AuditHead::from_digests(portal, &digests)),
         Some(AuditBreak::Cut(now)) => Err(tr!(
             "the audit log of {portal} was cut: it had {lines} lines, and has {now}",
             portal,

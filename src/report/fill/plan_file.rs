@@ -56,7 +56,7 @@ fn row<'a>(shown: &PlanFileReport<'a>, target: &'a PlanFileTarget) -> Row<'a> {
         ..Row::about(*key, name.as_str(), words, RowText::Text(removal(target)))
     };
     let trust = shown.present.map(|present| present.snapshot.trust);
-    let loss = row.layout.zip(trust).map(|(layout, trust)| RestoreLoss::of(layout, trust));
+    let loss = row.layout.zip(trust).map(|(layout, trust)| RestoreLoss::from_layout(layout, trust));
     let row = match loss.and_then(undo::limit) {
         Some(limit) => {
             let text = Text::join(&[removal(target), limit], "; ");

@@ -91,7 +91,7 @@ fn with_layouts<'a>(
     match now.map(|target| &target.decision) {
         Some(RestoreDecision::Restore { wanted, over }) => {
             let row = Row { layout: over.as_ref(), afterwards: Some(wanted), ..row };
-            match undo::limit_of_restore(RestoreLoss::of(wanted, plan.trust)) {
+            match undo::limit_of_restore(RestoreLoss::from_layout(wanted, plan.trust)) {
                 None => row,
                 Some(limit) => {
                     let text = Text::join(&[text(planned), limit], "; ");

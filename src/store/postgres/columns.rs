@@ -20,7 +20,7 @@ pub(super) struct ParkColumns<'a> {
 }
 
 impl<'a> ParkColumns<'a> {
-    pub(super) fn of(reason: &'a ParkReason) -> Self {
+    pub(super) fn from_reason(reason: &'a ParkReason) -> Self {
         match reason {
             ParkReason::Deaths(count) => Self {
                 kind: "deaths",

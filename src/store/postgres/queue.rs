@@ -228,7 +228,7 @@ impl WorkQueue for PostgresQueue {
 
     async fn park(&self, claim: &Claim, reason: &ParkReason) -> Result<ClaimState, StoreError> {
         let (id, token, portal) = (claim.id.to_string(), token(claim), claim.portal.as_str());
-        let park = ParkColumns::of(reason);
+        let park = ParkColumns::from_reason(reason);
         let parameters: Parameters<'_> = &[
             (&portal, Type::TEXT),
             (&token, Type::INT8),
